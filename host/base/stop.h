@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stop.h - "the work is to stop": a flag that can be asked and polled.
+ *
+ * Set once by whoever wants an end (a signal, a failure); what waits polls the
+ * descriptor, what works asks between steps.  [any thread, and from signal
+ * handlers]
+ */
+#ifndef KB_BASE_STOP_H
+#define KB_BASE_STOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct kb_stop {
+    atomic_int requested;
+    int fd; /* an eventfd, readable once it is requested; never read */
+};
+
+int kb_stop_init(struct kb_stop *stop, struct kbp_error *err);
+void kb_stop_release(struct kb_stop *stop);
+void kb_stop_request(struct kb_stop *stop);
+
+static inline bool kb_stop_requested(struct kb_stop *stop)
+{
+    return atomic_load_explicit(&stop->requested, memory_order_relaxed) != 0;
+}
+
+/* Sleep, at most until the stop; true if it is requested. */
+bool kb_stop_sleep(struct kb_stop *stop, int64_t ms);
+
+/* Fills in KBP_ERR_CANCELLED. */
+int kb_fail_stopped(struct kbp_error *err);
+
+#endif

@@ -24,7 +24,7 @@ int kb_poll_ms(int64_t deadline_ms);
 /* now + ms, without overflow. */
 int64_t kb_deadline_ms(int64_t ms);
 
-#define KB_TIME_TEXT 32
+#define KB_TIME_TEXT 96 /* what the compiler can prove to be enough */
 
 /* "2026-11-24T07:05:20.939Z"; out has KB_TIME_TEXT bytes. Returns out. */
 char *kb_time_text(char *out, int64_t wall_ms);

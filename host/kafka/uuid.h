@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* uuid.h - Kafka's ids: 16 bytes, as text in base64url without padding. */
+/* uuid.h - topic ids; base/ has them, as the archive knows them too. */
 #ifndef KB_KAFKA_UUID_H
 #define KB_KAFKA_UUID_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/err.h"
-
-struct kb_uuid {
-    uint8_t bytes[16]; /* all zero: none */
-};
-
-#define KB_UUID_TEXT 23
-
-bool kb_uuid_is_none(const struct kb_uuid *id);
-bool kb_uuid_equal(const struct kb_uuid *a, const struct kb_uuid *b);
-
-/* A random one (RFC 4122, version 4). */
-int kb_uuid_make(struct kb_uuid *id, struct kbp_error *err);
-
-/* "CitOzzaWQCmekIp5OyG5vQ"; out has KB_UUID_TEXT bytes. Returns out. */
-char *kb_uuid_text(char *out, const struct kb_uuid *id);
-bool kb_uuid_parse(const char *text, struct kb_uuid *id);
+#include "base/uuid.h"
 
 #endif

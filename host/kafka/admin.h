@@ -16,7 +16,7 @@ int kb_admin_open(const struct kb_net_config *net, const char *const *servers,
                   size_t count, struct kb_admin **admin, struct kbp_error *err);
 void kb_admin_close(struct kb_admin *admin);
 
-struct kb_topic_config {
+struct kb_admin_config {
     char *key;
     char *value;  /* NULL for a sensitive one */
     bool dynamic; /* set on the topic itself: DYNAMIC_TOPIC_CONFIG */
@@ -24,18 +24,18 @@ struct kb_topic_config {
     bool sensitive;
 };
 
-struct kb_topic_configs {
+struct kb_admin_configs {
     char *topic;
     int16_t error;
-    struct kb_topic_config *items;
+    struct kb_admin_config *items;
     size_t count;
 };
 
 /* Configs of `count` topics; `*out` is an array of `count`. */
 int kb_admin_topic_configs(struct kb_admin *admin, const char *const *topics,
-                           size_t count, struct kb_topic_configs **out,
+                           size_t count, struct kb_admin_configs **out,
                            struct kbp_error *err);
-void kb_topic_configs_free(struct kb_topic_configs *configs, size_t count);
+void kb_admin_configs_free(struct kb_admin_configs *configs, size_t count);
 
 struct kb_new_topic {
     const char *name;

@@ -16,8 +16,9 @@
 #include "base/stop.h"
 #include "kafka/uuid.h"
 
-struct kb_config;
-struct kb_registry;
+struct kb_config;   /* config/config.h */
+struct kb_progress; /* metrics/progress.h */
+struct kb_registry; /* plugin/registry.h */
 
 /* How a partition, and how the whole run ended. Worse ones have more. */
 enum kb_backup_outcome {
@@ -87,13 +88,14 @@ struct kb_backup_report {
  * partition.  Otherwise what kept it from running at all (config, connection,
  * store, lease), or what ended it, and the report tells how far it came.
  * `*report` is filled in always; kb_backup_report_release() it.  A request to
- * stop is no error: what was fetched is stored, then it returns.
+ * stop is no error: what was fetched is stored, then it returns.  `progress`
+ * may be NULL.
  *
  * [main thread; starts its own]
  */
 int kb_backup_run(const struct kb_config *config, struct kb_registry *registry,
-                  struct kb_stop *stop, struct kb_backup_report *report,
-                  struct kbp_error *err);
+                  struct kb_progress *progress, struct kb_stop *stop,
+                  struct kb_backup_report *report, struct kbp_error *err);
 
 /* Takes zero values. */
 void kb_backup_report_release(struct kb_backup_report *report);

@@ -11,9 +11,9 @@
 #ifndef KB_BASE_BLOCK_H
 #define KB_BASE_BLOCK_H
 
-#include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/budget.h"
 
 struct kb_block {

@@ -9,9 +9,9 @@
 #ifndef KB_BASE_STOP_H
 #define KB_BASE_STOP_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/atomic.h"
 #include "base/err.h"
 
 struct kb_stop {

@@ -17,3 +17,16 @@ kb_sasl_test(sasl_scram
   SOURCES ${sasl_dir}/scram/scram.c ${sasl_dir}/common/sasl_text.c
           ${sasl_dir}/common/sasl_base64.c
   LINKS OpenSSL::Crypto)
+
+if(TARGET sasl_gssapi)
+  # One CTest for all of them, as they share a KDC.
+  add_executable(test_sasl_gssapi unit/sasl_gssapi.cc
+    ${sasl_dir}/gssapi/gssapi_layer.c)
+  target_link_libraries(test_sasl_gssapi PRIVATE KafkaBackup::Plugin
+    PkgConfig::KRB5 ${CMAKE_DL_LIBS} GTest::gtest_main kb_flags)
+  target_compile_definitions(test_sasl_gssapi PRIVATE
+    KB_TEST_PLUGIN_DIR="${KB_BUILD_PLUGIN_DIR}")
+  add_dependencies(test_sasl_gssapi sasl_gssapi)
+  add_test(NAME sasl_gssapi COMMAND test_sasl_gssapi)
+  set_tests_properties(sasl_gssapi PROPERTIES LABELS unit TIMEOUT 120)
+endif()

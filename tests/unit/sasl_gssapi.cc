@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sasl_gssapi.cc - GSSAPI against a KDC of MIT's, and a broker's side of ours.
+ *
+ * The KDC runs on a free port of 127.0.0.1, in a folder that goes at the end.
+ */
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <csignal>
+#include <fcntl.h>
+#include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "plugin_harness.h"
+
+extern "C" {
+#include "../../sasl/gssapi/gssapi_layer.h"
+}
+
+using kbt::Handshake;
+using kbt::Plugin;
+using kbt::Sasl;
+
+namespace
+{
+
+const char realm[] = "KB.TEST";
+
+int free_port()
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in addr{};
+    socklen_t len = sizeof addr;
+
+    addr.sin_family = AF_INET;
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(fd, reinterpret_cast<sockaddr *>(&addr), sizeof addr) != 0 ||
+        getsockname(fd, reinterpret_cast<sockaddr *>(&addr), &len) != 0)
+        throw std::runtime_error("no free port");
+    close(fd);
+    return ntohs(addr.sin_port);
+}
+
+bool run(const std::string &command)
+{
+    std::string quiet = "PATH=$PATH:/usr/sbin:/sbin; (" + command + ") >>'" +
+                        getenv("KB_KDC_LOG") + "' 2>&1";
+    return system(quiet.c_str()) == 0;
+}
+
+class Kdc : public testing::Environment
+{
+  public:
+    static Kdc *self;
+    kbt::TempDir dir;
+    bool there = false;
+
+    std::string at(const std::string &name) const
+    {
+        return dir.path + "/" + name;
+    }
+
+    void SetUp() override
+    {
+        setenv("KB_KDC_LOG", at("log").c_str(), 1);
+        if (!run("command -v krb5kdc && command -v kdb5_util && "
+                 "command -v kadmin.local && command -v kinit"))
+            return;
+        port_ = free_port();
+        std::string p = std::to_string(port_);
+        dir.file("krb5.conf",
+                 std::string("[libdefaults]\n default_realm = ") + realm +
+                     "\n rdns = false\n dns_lookup_kdc = false\n"
+                     " dns_canonicalize_hostname = false\n"
+                     "[realms]\n KB.TEST = {\n  kdc = 127.0.0.1:" +
+                     p +
+                     "\n }\n[domain_realm]\n broker.test = KB.TEST\n"
+                     " other.test = KB.TEST\n unknown.test = KB.TEST\n");
+        dir.file("kdc.conf",
+                 "[kdcdefaults]\n kdc_listen = 127.0.0.1:" + p +
+                     "\n kdc_tcp_listen = 127.0.0.1:" + p +
+                     "\n[realms]\n KB.TEST = {\n  database_name = " + at("db") +
+                     "\n  key_stash_file = " + at("stash") +
+                     "\n }\n[logging]\n kdc = FILE:" + at("kdc.log") + "\n");
+        setenv("KRB5_CONFIG", at("krb5.conf").c_str(), 1);
+        setenv("KRB5_KDC_PROFILE", at("kdc.conf").c_str(), 1);
+        setenv("KRB5CCNAME", ("FILE:" + at("default.ccache")).c_str(), 1);
+        setenv("KRB5RCACHENAME", "none:", 1);
+        there = run("kdb5_util create -s -P master -r KB.TEST") &&
+                admin("addprinc -randkey kafka/broker.test") &&
+                admin("addprinc -randkey kafka/other.test") &&
+                admin("addprinc -randkey backup/client") &&
+                admin("addprinc -randkey -maxlife 4sec backup/short") &&
+                keytab("broker.keytab", "kafka/broker.test") &&
+                keytab("broker.keytab", "kafka/other.test") &&
+                keytab("client.keytab", "backup/client") &&
+                keytab("short.keytab", "backup/short");
+        if (!there)
+            throw std::runtime_error("the KDC can't be set up:\n" + log());
+        start();
+    }
+    void TearDown() override
+    {
+        stop();
+    }
+    bool admin(const std::string &query)
+    {
+        return run("kadmin.local -r KB.TEST -q '" + query + "'");
+    }
+    bool keytab(const std::string &file, const std::string &principal)
+    {
+        return admin("ktadd -k " + at(file) + " " + principal);
+    }
+    void start()
+    {
+        pid_ = fork();
+        if (pid_ == 0) {
+            int null = open("/dev/null", O_RDWR);
+            dup2(null, 1);
+            dup2(null, 2);
+            setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
+            execlp("krb5kdc", "krb5kdc", "-n", "-r", realm, nullptr);
+            _exit(127);
+        }
+        for (int i = 0; i < 100; i++) {
+            int fd = socket(AF_INET, SOCK_STREAM, 0);
+            sockaddr_in addr{};
+            addr.sin_family = AF_INET;
+            addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            addr.sin_port = htons(static_cast<uint16_t>(port_));
+            int rc =
+                connect(fd, reinterpret_cast<sockaddr *>(&addr), sizeof addr);
+            close(fd);
+            if (rc == 0)
+                return;
+            usleep(50000);
+        }
+        throw std::runtime_error("the KDC doesn't answer:\n" + log());
+    }
+    void stop()
+    {
+        if (pid_ <= 0)
+            return;
+        kill(pid_, SIGTERM);
+        waitpid(pid_, nullptr, 0);
+        pid_ = 0;
+    }
+    /* How many lines of the KDC's log have this in them. */
+    int count(const std::string &what) const
+    {
+        std::ifstream in(at("kdc.log"));
+        std::string line;
+        int n = 0;
+
+        while (std::getline(in, line))
+            n += line.find(what) != std::string::npos;
+        return n;
+    }
+    std::string log() const
+    {
+        std::ifstream in(at("log"));
+        std::stringstream all;
+        all << in.rdbuf();
+        return all.str();
+    }
+
+  private:
+    int port_ = 0;
+    pid_t pid_ = 0;
+};
+
+Kdc *Kdc::self = static_cast<Kdc *>(testing::AddGlobalTestEnvironment(new Kdc));
+
+/* The broker's side: accepts from the keytab, and proposes layers. */
+class Broker
+{
+  public:
+    explicit Broker(const std::string &file = "broker.keytab")
+    {
+        std::string path = "FILE:" + Kdc::self->at(file);
+        gss_key_value_element_desc e = {"keytab", path.c_str()};
+        gss_key_value_set_desc store = {1, &e};
+        OM_uint32 minor;
+
+        if (GSS_ERROR(gss_acquire_cred_from(&minor, GSS_C_NO_NAME, 0,
+                                            GSS_C_NO_OID_SET, GSS_C_ACCEPT,
+                                            &store, &cred_, nullptr, nullptr)))
+            throw std::runtime_error("the broker has no credentials");
+    }
+    Broker(const Broker &) = delete;
+    ~Broker()
+    {
+        OM_uint32 ignored;
+        gss_delete_sec_context(&ignored, &context_, GSS_C_NO_BUFFER);
+        gss_release_cred(&ignored, &cred_);
+        gss_release_name(&ignored, &who_);
+    }
+    /* Its answer to the client's token; false if it refuses. */
+    bool accept(const std::string &in, std::string *out)
+    {
+        gss_buffer_desc i = {in.size(), const_cast<char *>(in.data())}, o = {};
+        OM_uint32 major, minor, ignored;
+
+        major = gss_accept_sec_context(&minor, &context_, cred_, &i,
+                                       GSS_C_NO_CHANNEL_BINDINGS, &who_,
+                                       nullptr, &o, nullptr, nullptr, nullptr);
+        out->assign(static_cast<char *>(o.value), o.length);
+        gss_release_buffer(&ignored, &o);
+        return !GSS_ERROR(major);
+    }
+    std::string wrap(const std::string &in)
+    {
+        gss_buffer_desc i = {in.size(), const_cast<char *>(in.data())}, o = {};
+        OM_uint32 minor, ignored;
+        gss_wrap(&minor, context_, 0, GSS_C_QOP_DEFAULT, &i, nullptr, &o);
+        std::string out(static_cast<char *>(o.value), o.length);
+        gss_release_buffer(&ignored, &o);
+        return out;
+    }
+    std::string unwrap(const std::string &in)
+    {
+        gss_buffer_desc i = {in.size(), const_cast<char *>(in.data())}, o = {};
+        OM_uint32 minor, ignored;
+        if (gss_unwrap(&minor, context_, &i, &o, nullptr, nullptr))
+            return "can't be unwrapped";
+        std::string out(static_cast<char *>(o.value), o.length);
+        gss_release_buffer(&ignored, &o);
+        return out;
+    }
+    std::string client()
+    {
+        gss_buffer_desc text = {};
+        OM_uint32 ignored;
+        gss_display_name(&ignored, who_, &text, nullptr);
+        std::string out(static_cast<char *>(text.value), text.length);
+        gss_release_buffer(&ignored, &text);
+        return out;
+    }
+
+  private:
+    gss_cred_id_t cred_ = GSS_C_NO_CREDENTIAL;
+    gss_ctx_id_t context_ = GSS_C_NO_CONTEXT;
+    gss_name_t who_ = GSS_C_NO_NAME;
+};
+
+class SaslGssapi : public testing::Test
+{
+  protected:
+    void SetUp() override
+    {
+        if (!Kdc::self->there)
+            GTEST_SKIP() << "krb5kdc and its tools aren't installed";
+    }
+    Sasl::Settings from(const std::string &keytab)
+    {
+        return {{"sasl_keytab_path", Kdc::self->at(keytab)}};
+    }
+    /* A handshake up to the point where the broker proposes layers. */
+    void until_layers(Handshake &h, Broker &broker)
+    {
+        std::string answer;
+
+        ASSERT_EQ(h.start(), KBP_OK) << h.err.text();
+        ASSERT_EQ(h.state, KBP_SASL_CONTINUE);
+        ASSERT_TRUE(broker.accept(h.out, &answer));
+        ASSERT_EQ(h.step(answer), KBP_OK) << h.err.text();
+        ASSERT_EQ(h.state, KBP_SASL_CONTINUE);
+        ASSERT_EQ(h.out, "");
+    }
+    void whole(Handshake &h, Broker &broker)
+    {
+        ASSERT_NO_FATAL_FAILURE(until_layers(h, broker));
+        ASSERT_EQ(h.step(broker.wrap(std::string("\x07\x00\xff\xff", 4))),
+                  KBP_OK)
+            << h.err.text();
+        ASSERT_EQ(h.state, KBP_SASL_CONTINUE);
+        ASSERT_EQ(broker.unwrap(h.out), std::string("\x01\x00\x00\x00", 4));
+        ASSERT_EQ(h.step(""), KBP_OK) << h.err.text();
+        ASSERT_EQ(h.state, KBP_SASL_DONE);
+        ASSERT_EQ(h.out, "");
+    }
+    Plugin plugin{"sasl_gssapi"};
+};
+
+bool has(const std::string &text, const std::string &part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+TEST_F(SaslGssapi, GoesThroughFromAKeytab)
+{
+    Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+    Handshake h(sasl);
+    Broker broker;
+
+    ASSERT_NO_FATAL_FAILURE(whole(h, broker));
+    EXPECT_EQ(broker.client(), "backup/client@KB.TEST");
+    EXPECT_GT(h.lifetime_ms(), 60000);
+    EXPECT_NE(access(Kdc::self->at("default.ccache").c_str(), F_OK), 0)
+        << "it left a ccache file behind";
+}
+
+TEST_F(SaslGssapi, AsksTheKdcOnceForManyConnections)
+{
+    Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+    int before =
+        Kdc::self->count("AS_REQ") - Kdc::self->count("NEEDED_PREAUTH");
+    std::vector<std::thread> threads;
+    std::atomic<int> done{0};
+
+    for (int i = 0; i < 16; i++)
+        threads.emplace_back([&, i] {
+            Handshake h(sasl, 0, i % 2 ? "broker.test" : "other.test");
+            Broker broker;
+            whole(h, broker);
+            done += h.state == KBP_SASL_DONE;
+        });
+    for (auto &t : threads)
+        t.join();
+    EXPECT_EQ(done, 16);
+    EXPECT_EQ(Kdc::self->count("AS_REQ") - Kdc::self->count("NEEDED_PREAUTH") -
+                  before,
+              1);
+}
+
+TEST_F(SaslGssapi, RenewsBeforeTheTicketEnds)
+{
+    Sasl sasl(plugin, "GSSAPI", from("short.keytab"));
+    for (int i = 0; i < 2; i++) {
+        Handshake h(sasl, i ? KBP_SASL_REAUTH : 0);
+        Broker broker;
+
+        ASSERT_NO_FATAL_FAILURE(whole(h, broker));
+        EXPECT_GT(h.lifetime_ms(), 1900);
+        EXPECT_LE(h.lifetime_ms(), 4000);
+        if (!i)
+            usleep(2600000);
+    }
+}
+
+TEST_F(SaslGssapi, ATicketOfTheUsersThatIsStaleDoesntMatter)
+{
+    Kdc &kdc = *Kdc::self;
+
+    ASSERT_TRUE(kdc.admin("addprinc -randkey kafka/rotated.test"));
+    ASSERT_TRUE(run("kinit -k -t " + kdc.at("client.keytab") +
+                    " backup/client && kvno kafka/rotated.test@KB.TEST"));
+    ASSERT_TRUE(kdc.keytab("rotated.keytab", "kafka/rotated.test"));
+    {
+        Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+        Handshake h(sasl, 0, "rotated.test");
+        Broker broker("rotated.keytab");
+        whole(h, broker);
+    }
+    unlink(kdc.at("default.ccache").c_str());
+}
+
+TEST_F(SaslGssapi, AfterARefusalTheNextTicketIsNew)
+{
+    Kdc &kdc = *Kdc::self;
+    std::string answer;
+
+    ASSERT_TRUE(kdc.admin("addprinc -randkey kafka/again.test"));
+    Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+    {
+        Handshake h(sasl, 0, "again.test");
+        ASSERT_EQ(h.start(), KBP_OK) << h.err.text();
+        ASSERT_TRUE(kdc.keytab("again.keytab", "kafka/again.test"));
+        Broker broker("again.keytab");
+        ASSERT_FALSE(broker.accept(h.out, &answer));
+        EXPECT_EQ(h.explain(58, "invalid credentials"), KBP_ERR_AUTH);
+        EXPECT_TRUE(has(h.err.text(), "kafka/again.test@")) << h.err.text();
+        EXPECT_TRUE(has(h.err.text(), "backup/client@KB.TEST"));
+        EXPECT_TRUE(has(h.err.text(), "kvno"));
+    }
+    Handshake h(sasl, 0, "again.test");
+    Broker broker("again.keytab");
+    whole(h, broker);
+}
+
+TEST_F(SaslGssapi, TakesTheTicketsOfKinit)
+{
+    Kdc &kdc = *Kdc::self;
+    std::string ccache = "FILE:" + kdc.at("user.ccache");
+
+    ASSERT_TRUE(run("kinit -c " + ccache + " -k -t " + kdc.at("client.keytab") +
+                    " backup/client"));
+    Sasl sasl(plugin, "GSSAPI", {{"sasl_kerberos_ccache", ccache}});
+    Handshake h(sasl);
+    Broker broker;
+    ASSERT_NO_FATAL_FAILURE(whole(h, broker));
+    EXPECT_EQ(broker.client(), "backup/client@KB.TEST");
+    Handshake refused(sasl);
+    ASSERT_EQ(refused.start(), KBP_OK);
+    (void)refused.explain(58, "no");
+    EXPECT_TRUE(has(refused.err.text(), "principal backup/client@KB.TEST"));
+}
+
+TEST_F(SaslGssapi, WithoutTicketsSaysKinit)
+{
+    Sasl sasl(plugin, "GSSAPI", {});
+    Handshake h(sasl);
+
+    EXPECT_EQ(h.start(), KBP_ERR_CONFIG) << h.err.text();
+    EXPECT_TRUE(has(h.err.text(), "kinit")) << h.err.text();
+    EXPECT_TRUE(has(h.err.text(), "default.ccache")) << h.err.text();
+}
+
+TEST_F(SaslGssapi, AnUnknownServiceIsNamedWithItsRemedy)
+{
+    Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+    Handshake h(sasl, 0, "unknown.test");
+
+    EXPECT_EQ(h.start(), KBP_ERR_AUTH);
+    for (const char *part :
+         {"kafka/unknown.test@KB.TEST", "backup/client@KB.TEST",
+          "client.keytab", "krb5.conf", "not found in Kerberos database",
+          "kvno", "rdns"})
+        EXPECT_TRUE(has(h.err.text(), part)) << part << ": " << h.err.text();
+}
+
+TEST_F(SaslGssapi, AWrongServiceNameIsNamed)
+{
+    Sasl::Settings s = from("client.keytab");
+    s["sasl_kerberos_service_name"] = "kaffka";
+    Sasl sasl(plugin, "GSSAPI", s);
+    Handshake h(sasl);
+
+    EXPECT_EQ(h.start(), KBP_ERR_AUTH);
+    EXPECT_TRUE(has(h.err.text(), "kaffka/broker.test")) << h.err.text();
+    s["sasl_kerberos_service_name"] = "kafka/broker.test";
+    EXPECT_EQ(Sasl::refused(plugin, "GSSAPI", s).status, KBP_ERR_CONFIG);
+}
+
+TEST_F(SaslGssapi, AChangedKeyOfTheClientIsNamed)
+{
+    Kdc &kdc = *Kdc::self;
+
+    ASSERT_TRUE(kdc.admin("addprinc -randkey +requires_preauth old/client"));
+    ASSERT_TRUE(kdc.keytab("old.keytab", "old/client"));
+    ASSERT_TRUE(kdc.admin("cpw -randkey old/client"));
+    Sasl sasl(plugin, "GSSAPI", from("old.keytab"));
+    Handshake h(sasl);
+
+    EXPECT_EQ(h.start(), KBP_ERR_AUTH) << h.err.text();
+    EXPECT_TRUE(has(h.err.text(), "old.keytab")) << h.err.text();
+    EXPECT_TRUE(has(h.err.text(), "KVNO")) << h.err.text();
+}
+
+TEST_F(SaslGssapi, APrincipalThatIsGoneIsNamed)
+{
+    Kdc &kdc = *Kdc::self;
+
+    ASSERT_TRUE(kdc.admin("addprinc -randkey gone/client"));
+    ASSERT_TRUE(kdc.keytab("gone.keytab", "gone/client"));
+    ASSERT_TRUE(kdc.admin("delprinc -force gone/client"));
+    Sasl sasl(plugin, "GSSAPI", from("gone.keytab"));
+    Handshake h(sasl);
+
+    EXPECT_EQ(h.start(), KBP_ERR_AUTH) << h.err.text();
+    EXPECT_TRUE(has(h.err.text(), "doesn't know gone/client@KB.TEST"))
+        << h.err.text();
+}
+
+TEST_F(SaslGssapi, KeytabsThatCantWorkAreRefusedAtTheStart)
+{
+    Kdc &kdc = *Kdc::self;
+    kbt::TempDir dir;
+    kbt::Error err;
+
+    err = Sasl::refused(plugin, "GSSAPI", from("none.keytab"));
+    EXPECT_EQ(err.status, KBP_ERR_CONFIG);
+    EXPECT_TRUE(has(err.text(), "none.keytab")) << err.text();
+    err = Sasl::refused(plugin, "GSSAPI",
+                        {{"sasl_keytab_path", dir.file("x", "BQIAAAB=")}});
+    EXPECT_EQ(err.status, KBP_ERR_CONFIG);
+    EXPECT_TRUE(has(err.text(), "no keytab")) << err.text();
+    err = Sasl::refused(
+        plugin, "GSSAPI",
+        {{"sasl_keytab_path", dir.file("y", std::string("\x05\x02", 2))}});
+    EXPECT_EQ(err.status, KBP_ERR_CONFIG);
+    EXPECT_TRUE(has(err.text(), "has no keys")) << err.text();
+    err = Sasl::refused(plugin, "GSSAPI",
+                        {{"sasl_keytab_path", kdc.at("client.keytab")},
+                         {"sasl_kerberos_principal", "other/client"}});
+    EXPECT_EQ(err.status, KBP_ERR_CONFIG);
+    EXPECT_TRUE(has(err.text(), "it has keys for backup/client@KB.TEST"))
+        << err.text();
+    err = Sasl::refused(plugin, "GSSAPI",
+                        {{"sasl_keytab_path", kdc.at("client.keytab")},
+                         {"sasl_krb5_config_path", "/etc/other/krb5.conf"}});
+    EXPECT_EQ(err.status, KBP_ERR_CONFIG);
+    EXPECT_TRUE(has(err.text(), "KRB5_CONFIG=/etc/other/krb5.conf"))
+        << err.text();
+}
+
+TEST_F(SaslGssapi, TakesTheKrb5ConfOfTheEnvironmentWhenItIsThatOfTheOption)
+{
+    Sasl::Settings s = from("client.keytab");
+    s["sasl_krb5_config_path"] = Kdc::self->at("krb5.conf");
+    s["sasl_kerberos_principal"] = "backup/client";
+    Sasl sasl(plugin, "GSSAPI", s);
+    Handshake h(sasl);
+    Broker broker;
+
+    whole(h, broker);
+    EXPECT_STREQ(plugin.sasl("GSSAPI")->options.items[3].export_env,
+                 "KRB5_CONFIG");
+}
+
+TEST_F(SaslGssapi, AKdcThatIsDownIsUnavailableAndTriedAgain)
+{
+    Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+
+    Kdc::self->stop();
+    {
+        Handshake h(sasl);
+        EXPECT_EQ(h.start(), KBP_ERR_UNAVAILABLE) << h.err.text();
+        EXPECT_TRUE(has(h.err.text(), "no KDC answers")) << h.err.text();
+        EXPECT_TRUE(has(h.err.text(), "kafka@broker.test")) << h.err.text();
+        EXPECT_TRUE(has(h.err.text(), "krb5.conf")) << h.err.text();
+    }
+    Kdc::self->start();
+    Handshake h(sasl);
+    Broker broker;
+    whole(h, broker);
+}
+
+TEST_F(SaslGssapi, ABrokerThatLiesIsFoundOut)
+{
+    Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+    std::string token;
+
+    for (const std::string &lie :
+         {std::string(), std::string("garbage"), std::string(1000, '\x60')}) {
+        Handshake h(sasl);
+        ASSERT_EQ(h.start(), KBP_OK);
+        token = h.out;
+        EXPECT_NE(h.step(lie), KBP_OK);
+        EXPECT_EQ(h.state, 0);
+    }
+    Handshake echo(sasl);
+    ASSERT_EQ(echo.start(), KBP_OK);
+    EXPECT_NE(echo.step(echo.out), KBP_OK);
+    for (const std::string &lie :
+         {std::string(), std::string("\x01\x00\x00\x00", 4),
+          std::string(300, 'x')}) {
+        Handshake h(sasl);
+        Broker broker;
+        ASSERT_NO_FATAL_FAILURE(until_layers(h, broker));
+        EXPECT_NE(h.step(lie), KBP_OK);
+        EXPECT_EQ(h.state, 0);
+    }
+    Handshake h(sasl);
+    Broker broker;
+    ASSERT_NO_FATAL_FAILURE(until_layers(h, broker));
+    ASSERT_EQ(h.step(broker.wrap(std::string("\x01\x00\x00\x00", 4))), KBP_OK);
+    EXPECT_EQ(h.step("more"), KBP_ERR_PROTOCOL);
+}
+
+TEST_F(SaslGssapi, ALayerThatKafkaDoesntHaveIsRefused)
+{
+    Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+    Handshake h(sasl);
+    Broker broker;
+
+    ASSERT_NO_FATAL_FAILURE(until_layers(h, broker));
+    EXPECT_EQ(h.step(broker.wrap(std::string("\x06\x00\xff\xff", 4))),
+              KBP_ERR_PROTOCOL);
+    EXPECT_TRUE(has(h.err.text(), "SASL_SSL")) << h.err.text();
+}
+
+TEST(GssapiLayer, TakesFourBytesWithNoneAmongThem)
+{
+    kbt::Error err;
+
+    EXPECT_EQ(kb_gssapi_layer_check("\x01\x00\x00\x00", 4, &err), KBP_OK);
+    EXPECT_EQ(kb_gssapi_layer_check("\x07\xff\xff\xff", 4, &err), KBP_OK);
+    EXPECT_EQ(kb_gssapi_layer_check("\x06\xff\xff\xff", 4, &err),
+              KBP_ERR_PROTOCOL);
+    EXPECT_EQ(kb_gssapi_layer_check("\x01\x00\x00", 3, &err), KBP_ERR_PROTOCOL);
+    EXPECT_EQ(kb_gssapi_layer_check("\x01\x00\x00\x00\x00", 5, &err),
+              KBP_ERR_PROTOCOL);
+    EXPECT_EQ(kb_gssapi_layer_check("", 0, &err), KBP_ERR_PROTOCOL);
+}
+
+} // namespace

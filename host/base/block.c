@@ -106,7 +106,7 @@ struct kb_block *kb_block_new(struct kb_budget *budget, size_t charged,
         free(block);
         return NULL;
     }
-    atomic_init(&block->refs, 1);
+    block->refs = 1;
     block->budget = budget;
     block->charged = charged;
     return block;
@@ -114,14 +114,13 @@ struct kb_block *kb_block_new(struct kb_budget *budget, size_t charged,
 
 struct kb_block *kb_block_ref(struct kb_block *block)
 {
-    (void)atomic_fetch_add_explicit(&block->refs, 1, memory_order_relaxed);
+    (void)__atomic_fetch_add(&block->refs, 1u, __ATOMIC_RELAXED);
     return block;
 }
 
 void kb_block_unref(struct kb_block *block)
 {
-    if (!block ||
-        atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) != 1)
+    if (!block || __atomic_fetch_sub(&block->refs, 1u, __ATOMIC_ACQ_REL) != 1)
         return;
     if (block->cap < SMALL)
         free(block->data);

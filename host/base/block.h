@@ -17,7 +17,7 @@
 #include "base/budget.h"
 
 struct kb_block {
-    atomic_uint refs;
+    unsigned refs;            /* by __atomic, which C++ tests can include */
     struct kb_budget *budget; /* or NULL */
     size_t charged;           /* bytes taken from the budget */
     size_t cap;

@@ -21,9 +21,9 @@
 #define KB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* The initial value of an error. */
-#define KB_ERR_INIT                             \
-    {                                           \
-        .struct_size = sizeof(struct kbp_error) \
+#define KB_ERR_INIT                               \
+    {                                             \
+        sizeof(struct kbp_error), 0, 0, 0, "", "" \
     }
 
 /* Forget what it says. */

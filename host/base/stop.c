@@ -15,7 +15,7 @@ int kb_stop_init(struct kb_stop *stop, struct kbp_error *err)
 
     if (fd < 0)
         return kb_fail_errno(err, errno, "can't make an eventfd");
-    atomic_init(&stop->requested, 0);
+    stop->requested = 0;
     stop->fd = fd;
     return KBP_OK;
 }
@@ -31,7 +31,7 @@ void kb_stop_request(struct kb_stop *stop)
 {
     static const uint64_t one = 1;
 
-    atomic_store(&stop->requested, 1);
+    __atomic_store_n(&stop->requested, 1, __ATOMIC_SEQ_CST);
     if (write(stop->fd, &one, sizeof one) < 0)
         return; /* full: it is readable already */
 }

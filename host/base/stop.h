@@ -15,8 +15,8 @@
 #include "base/err.h"
 
 struct kb_stop {
-    atomic_int requested;
-    int fd; /* an eventfd, readable once it is requested; never read */
+    int requested; /* by __atomic, which C++ tests can include */
+    int fd;        /* an eventfd, readable once it is requested; never read */
 };
 
 int kb_stop_init(struct kb_stop *stop, struct kbp_error *err);
@@ -25,7 +25,7 @@ void kb_stop_request(struct kb_stop *stop);
 
 static inline bool kb_stop_requested(struct kb_stop *stop)
 {
-    return atomic_load_explicit(&stop->requested, memory_order_relaxed) != 0;
+    return __atomic_load_n(&stop->requested, __ATOMIC_RELAXED) != 0;
 }
 
 /* Sleep, at most until the stop; true if it is requested. */

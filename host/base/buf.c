@@ -2,6 +2,7 @@
 /* buf.c - a buffer that grows up to a limit. */
 #include "base/buf.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ void *kb_buf_reserve(struct kb_buf *buf, size_t len)
         buf->failed = true;
         return NULL;
     }
-    if (need <= buf->cap)
+    if (need <= buf->cap && buf->data)
         return buf->data + buf->len;
     while (cap < need) {
         if (__builtin_mul_overflow(cap, 2, &cap))
@@ -115,6 +116,8 @@ static int32_t sink_reserve(struct kbp_sink *sink, size_t min, size_t wish,
     size_t want = wish > min ? wish : min;
     void *at;
 
+    if (buf->limit && buf->limit - buf->len < left)
+        left = buf->limit - buf->len;
     if (min > left)
         return KBP_ERR_LIMIT;
     if (want > left)
@@ -133,6 +136,7 @@ static void sink_commit(struct kbp_sink *sink, size_t used)
 {
     struct kb_buf *buf = sink->data;
 
+    assert(used <= buf->cap - buf->len && used <= sink->limit);
     buf->len += used;
     sink->limit -= used;
 }

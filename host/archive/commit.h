@@ -81,7 +81,7 @@ int kb_entry_run_reason(struct kb_entry *entry, const char *topic,
                         struct kbp_error *err);
 
 struct kb_committer {
-    struct kb_store *store;
+    struct kb_store_session *store;
     struct kb_manifest *manifest;
     struct kb_lease *lease; /* or NULL, in tests */
     struct kb_name next;    /* of the next entry */
@@ -95,7 +95,8 @@ struct kb_committer {
  * (a writer that lost its lease and doesn't know yet).  `manifest` was loaded
  * under the lease; it and the store are borrowed.
  */
-int kb_committer_begin(struct kb_committer *committer, struct kb_store *store,
+int kb_committer_begin(struct kb_committer *committer,
+                       struct kb_store_session *store,
                        struct kb_manifest *manifest, struct kb_lease *lease,
                        uint32_t worker, struct kbp_error *err);
 

@@ -12,15 +12,16 @@
 
 #include "base/err.h"
 
-struct kb_store;
+struct kb_store; /* plugin/storage.h */
+struct kb_store_session;
 struct kb_lease;
 
 #define KB_LEASE_TTL_MS 60000 /* the default; renewed at a third of it */
 
 /*
  * Take the lease, and start to renew it.  KBP_ERR_EXISTS: somebody else has
- * it; the message says who, since when, and how to go on.  The store is a
- * session of the lease's own until kb_lease_free(): its thread uses it.
+ * it; the message says who, since when, and how to go on.  The store outlives
+ * the lease, which has sessions of its own.
  */
 int kb_lease_take(struct kb_lease **lease, struct kb_store *store,
                   const char *backup_id, int64_t ttl_ms, struct kbp_error *err);
@@ -45,7 +46,7 @@ struct kb_lease_holder {
 };
 
 /* KBP_ERR_NOT_FOUND: nobody. */
-int kb_lease_read(struct kb_store *store, const char *backup_id,
+int kb_lease_read(struct kb_store_session *store, const char *backup_id,
                   struct kb_lease_holder *holder, struct kbp_error *err);
 void kb_lease_holder_release(struct kb_lease_holder *holder);
 

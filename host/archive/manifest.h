@@ -155,8 +155,9 @@ int kb_manifest_new(struct kb_manifest **manifest, const char *backup_id,
  * is the reference tool's (version 1), or newer than this program.
  * KBP_ERR_CORRUPT names the object.
  */
-int kb_manifest_load(struct kb_manifest **manifest, struct kb_store *store,
-                     const char *backup_id, struct kbp_error *err);
+int kb_manifest_load(struct kb_manifest **manifest,
+                     struct kb_store_session *store, const char *backup_id,
+                     struct kbp_error *err);
 
 void kb_manifest_free(struct kb_manifest *manifest);
 

@@ -13,7 +13,7 @@
 
 #include "base/uuid.h"
 
-struct kb_store;
+struct kb_store_session;
 
 /* In this order; each begins when the one before is done for all topics. */
 enum kb_restore_phase {
@@ -87,7 +87,7 @@ struct kb_restore_config *kb_restore_add_config(struct kb_restore_state *state);
 
 /* KBP_ERR_NOT_FOUND: there is none; KBP_ERR_CORRUPT; KBP_ERR_UNSUPPORTED. */
 int kb_restore_state_load(struct kb_restore_state *state,
-                          struct kb_store *store, const char *prefix,
+                          struct kb_store_session *store, const char *prefix,
                           struct kbp_error *err);
 
 /*
@@ -95,11 +95,11 @@ int kb_restore_state_load(struct kb_restore_state *state,
  * between (another restore of the same checkpoint runs).
  */
 int kb_restore_state_save(struct kb_restore_state *state,
-                          struct kb_store *store, const char *prefix,
+                          struct kb_store_session *store, const char *prefix,
                           struct kbp_error *err);
 
 /* Remove state and map. */
-int kb_restore_state_remove(struct kb_store *store, const char *prefix,
+int kb_restore_state_remove(struct kb_store_session *store, const char *prefix,
                             struct kbp_error *err);
 
 /* source_start + i became target_start + i, for 0 <= i < len. */
@@ -131,12 +131,12 @@ int kb_map_add(struct kb_map *map, const struct kb_map_run *run,
  * overwritten by the resumed restore.  Nothing if there are none.
  */
 int kb_map_flush(struct kb_map *map, struct kb_restore_state *state,
-                 struct kb_store *store, const char *prefix,
+                 struct kb_store_session *store, const char *prefix,
                  struct kbp_error *err);
 
 /* All runs of all parts, in the order they were written. */
-int kb_map_each(const struct kb_restore_state *state, struct kb_store *store,
-                const char *prefix,
+int kb_map_each(const struct kb_restore_state *state,
+                struct kb_store_session *store, const char *prefix,
                 int (*fn)(void *data, const struct kb_map_run *run,
                           struct kbp_error *err),
                 void *data, struct kbp_error *err);

@@ -12,7 +12,7 @@
 #include "archive/segment_writer.h"
 #include "base/block.h"
 
-struct kb_codec_set; /* plugin/codec.h */
+struct kb_codec_worker; /* plugin/codec.h */
 
 /* A generation as the index names it. */
 struct kb_segment_topic_name {
@@ -24,7 +24,8 @@ struct kb_segment {
     char *key;
     struct kb_uuid id;
     uint64_t size;
-    int64_t created_ms;
+    uint8_t codec_id; /* 0: no frame has a codec */
+    char codec[KB_CODEC_NAME_MAX];
     struct kb_segment_topic_name *topics;
     size_t topic_count;
     /* Grouped by generation and partition, by offset in a group. */
@@ -36,13 +37,14 @@ struct kb_segment {
  * Read index and trailer of a segment that the manifest names, by one range;
  * checks them against `info`.  KBP_ERR_NOT_FOUND, KBP_ERR_CORRUPT.
  */
-int kb_segment_open(struct kb_segment **segment, struct kb_store *store,
+int kb_segment_open(struct kb_segment **segment, struct kb_store_session *store,
                     const char *backup_id, const struct kb_segment_info *info,
                     struct kbp_error *err);
 
 /* The same for an object of which only the key is known. */
-int kb_segment_open_key(struct kb_segment **segment, struct kb_store *store,
-                        const char *key, struct kbp_error *err);
+int kb_segment_open_key(struct kb_segment **segment,
+                        struct kb_store_session *store, const char *key,
+                        struct kbp_error *err);
 
 /*
  * The same from bytes in memory, for tests, salvage and fuzzing: `tail` are
@@ -83,9 +85,10 @@ struct kb_frame_run {
  * made (kb_block_new(), at least `*bytes` of kb_segment_run()); headers and
  * checksums of all are verified.  The block stays the caller's.
  */
-int kb_segment_read(const struct kb_segment *segment, struct kb_store *store,
-                    size_t first, size_t count, struct kb_block *block,
-                    struct kb_frame_run *run, struct kbp_error *err);
+int kb_segment_read(const struct kb_segment *segment,
+                    struct kb_store_session *store, size_t first, size_t count,
+                    struct kb_block *block, struct kb_frame_run *run,
+                    struct kbp_error *err);
 
 /* The stored bytes of frame `i` (0 to count - 1) of a run: no reference. */
 struct kb_slice kb_frame_run_stored(const struct kb_frame_run *run, size_t i);
@@ -97,8 +100,13 @@ struct kb_slice kb_frame_run_stored(const struct kb_frame_run *run, size_t i);
  * KBP_ERR_CORRUPT.  kb_slice_release() it.
  */
 int kb_frame_run_batches(const struct kb_frame_run *run, size_t i,
-                         struct kb_codec_set *codecs, struct kb_budget *budget,
-                         struct kb_slice *batches, struct kbp_error *err);
+                         struct kb_codec_worker *codecs,
+                         struct kb_budget *budget, struct kb_slice *batches,
+                         struct kbp_error *err);
+
+/* Wrap an error: "segment KEY: frame at byte N (partition, offsets)". */
+int kb_frame_wrap(const struct kb_segment *segment, size_t frame,
+                  struct kbp_error *err);
 
 /*
  * Walk a segment from front to back without its index: salvage.  Calls `fn`

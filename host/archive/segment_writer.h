@@ -13,12 +13,15 @@
 #include "archive/frame.h"
 #include "archive/names.h"
 
-struct kb_store; /* plugin/storage.h */
+struct kb_store_session; /* plugin/storage.h */
 struct kb_segment_writer;
+
+#define KB_CODEC_NAME_MAX 24 /* with the NUL */
 
 /* What a commit and a reader need to know of a segment. */
 struct kb_segment_info {
     struct kb_name name;
+    char codec[KB_CODEC_NAME_MAX]; /* of frames that have one; "": none do */
     struct kb_uuid id;  /* random; in the header and the trailer as well */
     uint64_t size;      /* of the object, bytes */
     uint64_t index_len; /* index and trailer: the object's last bytes */
@@ -30,12 +33,14 @@ struct kb_segment_info {
 };
 
 /*
- * Begin the segment `name` of a backup.  The store is borrowed until the
- * writer is closed.
+ * Begin the segment `name` of a backup.  `codec_id` and `codec` are the
+ * segment_id and the name of the one codec that its frames may use (0 and
+ * NULL: none will).  The store is borrowed until the writer is closed.
  */
-int kb_segment_begin(struct kb_segment_writer **writer, struct kb_store *store,
-                     const char *backup_id, const struct kb_name *name,
-                     struct kbp_error *err);
+int kb_segment_begin(struct kb_segment_writer **writer,
+                     struct kb_store_session *store, const char *backup_id,
+                     const struct kb_name *name, uint8_t codec_id,
+                     const char *codec, struct kbp_error *err);
 
 /*
  * Say what a generation's topic is called, before its first frame; again is

@@ -200,10 +200,10 @@ int kb_segment_parse(struct kb_segment **segment, const char *key,
 {
     const uint8_t *bytes = tail;
     struct kb_segment *s;
-    uint64_t place;
-    uint64_t len;
-    uint32_t crc;
-    uint32_t frames;
+    uint64_t place = 0;
+    uint64_t len = 0;
+    uint32_t crc = 0;
+    uint32_t frames = 0;
     int rc;
 
     if (tail_len > size || tail_len < KB_TRAILER ||

@@ -55,8 +55,8 @@ struct kb_raw_settings {
 };
 
 /* The value of a setting, or NULL. */
-const char *kb_raw_setting(const struct kb_raw_settings *settings,
-                           const char *name);
+const char *kb_setting_value(const struct kb_raw_settings *settings,
+                             const char *name);
 
 enum kb_mode { KB_MODE_BACKUP, KB_MODE_RESTORE };
 
@@ -159,8 +159,8 @@ enum kb_missing_topic { KB_MISSING_TOPIC_FAIL, KB_MISSING_TOPIC_WARN };
 struct kb_backup_settings {
     uint64_t segment_max_bytes; /* of batches, before compression by codec */
     int64_t segment_max_interval_ms;
-    int64_t segment_max_records; /* KB_UNSET: no limit */
-    char *compression;           /* codec for what isn't compressed; "none" */
+    uint64_t segment_max_records; /* 0: no limit */
+    char *compression;            /* codec for what isn't compressed; "none" */
     int64_t compression_level;
     struct kb_raw_settings compression_options; /* of the codec */
     uint64_t frame_bytes;                       /* aim, before compression */
@@ -185,8 +185,8 @@ struct kb_backup_settings {
     uint64_t fetch_max_bytes;          /* of one answer; 0: by the budget */
     enum kb_isolation_setting isolation_level;
     int64_t open_transaction_timeout_ms;
-    int64_t rate_limit_records_per_sec; /* KB_UNSET: none; of the whole run */
-    int64_t rate_limit_bytes_per_sec;   /* KB_UNSET: none */
+    uint64_t rate_limit_records_per_sec; /* 0: none; of the whole run */
+    uint64_t rate_limit_bytes_per_sec;
 };
 
 enum kb_retention_kind {
@@ -240,8 +240,8 @@ struct kb_restore_settings {
     bool dry_run;
     bool include_original_offset_header;
     bool strip_offset_headers;
-    int64_t rate_limit_records_per_sec; /* KB_UNSET: none; of the whole run */
-    int64_t rate_limit_bytes_per_sec;   /* KB_UNSET: none */
+    uint64_t rate_limit_records_per_sec; /* 0: none; of the whole run */
+    uint64_t rate_limit_bytes_per_sec;
     int64_t max_concurrent_partitions;
     int64_t decoder_threads;      /* 0: one per processor */
     uint64_t produce_batch_bytes; /* small batches are joined up to it */

@@ -126,29 +126,30 @@ static size_t first_wish(const void *in, size_t in_len)
     return (size_t)size;
 }
 
-static int32_t zstd_decompress(struct kbp_codec_session *session,
-                               const void *in, size_t in_len,
-                               struct kbp_sink *out, struct kbp_error *err)
+/* One frame, skippable ones too. */
+static int32_t read_frame(struct kbp_codec_session *session,
+                          ZSTD_inBuffer *from, struct kbp_sink *out,
+                          struct kbp_error *err)
 {
-    ZSTD_inBuffer from = {in, in_len, 0};
-    size_t wish = first_wish(in, in_len);
+    size_t wish =
+        first_wish((const char *)from->src + from->pos, from->size - from->pos);
     size_t min = 0;
     size_t left;
 
     (void)ZSTD_DCtx_reset(session->dctx, ZSTD_reset_session_only);
     do {
         ZSTD_outBuffer to = {NULL, 0, 0};
-        size_t before = from.pos;
+        size_t before = from->pos;
         int32_t status = out->reserve(out, min, wish, &to.dst, &to.size);
 
         if (status != KBP_OK)
             return status;
-        left = ZSTD_decompressStream(session->dctx, &to, &from);
+        left = ZSTD_decompressStream(session->dctx, &to, from);
         if (ZSTD_isError(left))
             return zstd_fail(err, left);
         out->commit(out, to.pos);
         wish = ZSTD_DStreamOutSize();
-        if (left && !to.pos && from.pos == before) {
+        if (left && !to.pos && from->pos == before) {
             if (min)
                 return kbp_fail(err, KBP_ERR_CORRUPT, 0, "it is cut short");
             min = 1; /* it wants room, or input that isn't there */
@@ -156,10 +157,21 @@ static int32_t zstd_decompress(struct kbp_codec_session *session,
             min = 0;
         }
     } while (left);
-    if (from.pos != in_len)
-        return kbp_fail(err, KBP_ERR_CORRUPT, 0,
-                        "there are bytes after the end");
     return KBP_OK;
+}
+
+/* Frames may follow each other: Java's reader takes them all, too. */
+static int32_t zstd_decompress(struct kbp_codec_session *session,
+                               const void *in, size_t in_len,
+                               struct kbp_sink *out, struct kbp_error *err)
+{
+    ZSTD_inBuffer from = {in, in_len, 0};
+    int32_t status;
+
+    do {
+        status = read_frame(session, &from, out, err);
+    } while (status == KBP_OK && from.pos < in_len);
+    return status;
 }
 
 static const struct kbp_codec_type zstd_type = {

@@ -30,3 +30,11 @@ if(TARGET sasl_gssapi)
   add_test(NAME sasl_gssapi COMMAND test_sasl_gssapi)
   set_tests_properties(sasl_gssapi PROPERTIES LABELS unit TIMEOUT 120)
 endif()
+
+if(TARGET sasl_oauthbearer)
+  kb_sasl_test(sasl_oauthbearer
+    SOURCES ${sasl_dir}/oauthbearer/oauth_message.c
+            ${sasl_dir}/common/sasl_text.c ${sasl_dir}/common/sasl_base64.c
+            ${sasl_dir}/common/sasl_json.c
+    LINKS PkgConfig::JANSSON Threads::Threads)
+endif()

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <gssapi/gssapi_ext.h>
@@ -15,15 +14,8 @@
 
 #include <kafka-backup/util.h>
 
+#include "../common/sasl_clock.h"
 #include "../common/sasl_text.h"
-
-int64_t kb_gss_now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void kb_gss_source_words(const struct kb_gss_source *source,
                          struct kb_gss_words *words)
@@ -350,7 +342,7 @@ static int32_t get_new(struct kb_gss_source *source, const char *spn,
         destroy(cred);
         return status;
     }
-    now = kb_gss_now_ms();
+    now = kb_mono_ms();
     cred->end_ms =
         left == GSS_C_INDEFINITE ? INT64_MAX : now + (int64_t)left * 1000;
     cred->renew_ms =
@@ -368,7 +360,7 @@ static struct kb_gss_cred *current(struct kb_gss_source *source)
 
     (void)pthread_mutex_lock(&source->lock);
     cred = source->now;
-    if (cred && kb_gss_now_ms() >= cred->renew_ms)
+    if (cred && kb_mono_ms() >= cred->renew_ms)
         cred = NULL;
     if (cred)
         cred->users++;

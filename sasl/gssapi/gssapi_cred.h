@@ -60,6 +60,4 @@ void kb_gss_distrust(struct kb_gss_source *source);
 void kb_gss_source_words(const struct kb_gss_source *source,
                          struct kb_gss_words *words);
 
-int64_t kb_gss_now_ms(void);
-
 #endif

@@ -10,6 +10,7 @@
 #include <kafka-backup/sasl.h>
 #include <kafka-backup/util.h>
 
+#include "../common/sasl_clock.h"
 #include "../common/sasl_login.h"
 #include "gssapi_cred.h"
 #include "gssapi_layer.h"
@@ -231,7 +232,7 @@ static int32_t step_context(struct kbp_sasl_session *s, const void *in,
         status = check_flags(s, flags, err);
         s->at = AT_LAYER;
         if (left != GSS_C_INDEFINITE)
-            s->end_ms = kb_gss_now_ms() + (int64_t)left * 1000;
+            s->end_ms = kb_mono_ms() + (int64_t)left * 1000;
     }
     /* An empty token is sent, too: the broker waits for one to go on. */
     if (status == KBP_OK)
@@ -336,7 +337,7 @@ static int64_t gssapi_lifetime_ms(struct kbp_sasl_session *session)
 
     if (session->end_ms == INT64_MAX)
         return -1;
-    left = session->end_ms - kb_gss_now_ms();
+    left = session->end_ms - kb_mono_ms();
     return left > 0 ? left : 0;
 }
 

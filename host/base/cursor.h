@@ -22,7 +22,8 @@ struct kb_cursor {
 
 static inline struct kb_cursor kb_cursor_of(const void *bytes, size_t len)
 {
-    struct kb_cursor c = {bytes, (const uint8_t *)bytes + len, false};
+    const uint8_t *at = (const uint8_t *)bytes;
+    struct kb_cursor c = {at, at + len, false};
 
     return c;
 }

@@ -102,7 +102,7 @@ struct kb_header {
  *     while ((rc = kb_records_next(&it, &record, &err)) == 1) ...
  *     kb_records_close(&it);
  */
-struct kb_codec_set; /* plugin/codec.h */
+struct kb_codec_worker; /* plugin/codec.h */
 struct kb_records {
     struct kb_batch batch;
     struct kb_buf plain; /* the records, if they were compressed */
@@ -117,7 +117,7 @@ struct kb_records {
  * must outlive it.
  */
 int kb_records_open(struct kb_records *it, const struct kb_batch *batch,
-                    struct kb_codec_set *codecs, size_t limit,
+                    struct kb_codec_worker *codecs, size_t limit,
                     struct kbp_error *err);
 
 /* 1 and a record, 0 at the end, KBP_ERR_CORRUPT if they don't add up. */
@@ -149,17 +149,25 @@ void kb_batch_stamp(uint8_t *bytes, size_t len,
 void kb_batch_seal(uint8_t *bytes, size_t len);
 
 /*
- * Build a batch record by record: offsets dense from 0, timestamps as given
- * (CreateTime).  Used for holed and LogAppendTime batches, for single records
- * put together, and for what is filtered.
+ * Build a batch record by record.  Used for holed and LogAppendTime batches,
+ * for single records put together, and for what is filtered.
+ *
+ * As reset, offsets are dense from 0, as Produce wants them.  With
+ * `keep_offsets` they stay as the records have them, holes too, and the last
+ * offset may be moved up before the batch is finished, where the log cleaner
+ * has taken the last records out.
  */
 struct kb_batch_builder {
     struct kb_buf records; /* plain */
     int64_t base_timestamp;
     int64_t max_timestamp;
     int32_t count;
+    int32_t last_offset_delta;
+    bool keep_offsets;   /* set it behind a reset */
+    int64_t base_offset; /* with keep_offsets: the first record's */
 };
 
+/* Begin anew; the memory is kept. An all-zero builder wants it, too. */
 void kb_batch_builder_reset(struct kb_batch_builder *builder);
 void kb_batch_builder_release(struct kb_batch_builder *builder);
 
@@ -174,12 +182,12 @@ int kb_batch_builder_add(struct kb_batch_builder *builder,
                          struct kbp_error *err);
 
 /*
- * Append the sealed batch to `out`, with base offset `base_offset` and delta
- * `last_offset_delta` (count - 1 unless told otherwise), records compressed by
- * Kafka's codec id `codec` (0: plain).
+ * Append the sealed batch to `out`, with base offset `base_offset` and no
+ * producer, timestamps CreateTime, records compressed by Kafka's codec id
+ * `codec` (0: plain).  The builder stays as it is.
  */
-int kb_batch_builder_finish(struct kb_batch_builder *builder, int codec,
-                            struct kb_codec_set *codecs, int64_t base_offset,
+int kb_batch_builder_finish(const struct kb_batch_builder *builder, int codec,
+                            struct kb_codec_worker *codecs, int64_t base_offset,
                             struct kb_buf *out, struct kbp_error *err);
 
 #endif

@@ -20,6 +20,7 @@
 
 struct kb_conn;
 struct kb_security; /* TLS and SASL; see security.h */
+struct kb_stream;
 
 /* The requests we send ourselves: DESIGN, "own requests". */
 enum kb_api {
@@ -30,6 +31,8 @@ enum kb_api {
     KB_API_SASL_HANDSHAKE = 17,
     KB_API_API_VERSIONS = 18,
     KB_API_INIT_PRODUCER_ID = 22,
+    KB_API_DESCRIBE_CONFIGS = 32,
+    KB_API_ALTER_CONFIGS = 33,
     KB_API_SASL_AUTHENTICATE = 36,
     KB_API_INCREMENTAL_ALTER_CONFIGS = 44,
     KB_API_DESCRIBE_PRODUCERS = 61
@@ -69,8 +72,23 @@ void kb_net_config_init(struct kb_net_config *net, struct kb_stop *stop);
 int kb_conn_open(const struct kb_net_config *net, const char *host,
                  uint16_t port, struct kb_conn **conn, struct kbp_error *err);
 
+/*
+ * The same over a stream which is there already, and becomes the connection's
+ * also on failure: for tests.
+ */
+int kb_conn_open_stream(const struct kb_net_config *net,
+                        struct kb_stream *stream, const char *host,
+                        uint16_t port, struct kb_conn **conn,
+                        struct kbp_error *err);
+
 /* NULL is fine. */
 void kb_conn_close(struct kb_conn *conn);
+
+/* Its id in the cluster, from the metadata that named it. */
+void kb_conn_set_broker(struct kb_conn *conn, int32_t id);
+int32_t kb_conn_broker(const struct kb_conn *conn); /* -1: not known */
+
+const struct kb_net_config *kb_conn_net(const struct kb_conn *conn);
 
 /* "broker 3 at kafka-3:9092" once its id is known, for messages. */
 const char *kb_conn_name(const struct kb_conn *conn);
@@ -108,7 +126,7 @@ struct kb_answer {
  * The memory: `charged` bytes taken from `budget` before (0 and NULL for small
  * answers).  What the answer is smaller is given back, what it is larger is
  * forced; after a failure `charged` is still the caller's.
- * After an error other than KBP_ERR_CANCELLED the connection is of no more use.
+ * After an error the connection is of no more use.
  */
 int kb_conn_receive(struct kb_conn *conn, int64_t deadline_ms,
                     struct kb_budget *budget, size_t charged,
@@ -124,7 +142,10 @@ int kb_conn_call(struct kb_conn *conn, enum kb_api api, int16_t version,
                  const struct kb_buf *body, struct kb_answer *answer,
                  struct kbp_error *err);
 
-/* The broker asked to be left alone until then (kb_now_ms(); KIP-219). */
+/*
+ * An answer said that the broker leaves us waiting for so long now (KIP-219):
+ * deadlines are moved by that.  Whoever decodes an answer calls it.
+ */
 void kb_conn_throttled(struct kb_conn *conn, int32_t throttle_ms);
 
 /* The descriptor, to poll() for an answer or its end. */

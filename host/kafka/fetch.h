@@ -53,6 +53,7 @@ struct kb_fetched {
     int32_t preferred_replica;  /* -1: the leader */
     const uint8_t *aborted;     /* raw; use kb_fetched_aborted() */
     size_t aborted_count;
+    size_t aborted_len;
     const uint8_t *records; /* batches; the last may be cut off */
     size_t records_len;
     /* Which version's array this is: kb_fetched_aborted() needs to know. */

@@ -19,7 +19,7 @@
  * checked).  Records keep their codec.
  */
 int kb_msgset_convert(const void *bytes, size_t len, int64_t from,
-                      struct kb_codec_set *codecs, struct kb_buf *out,
+                      struct kb_codec_worker *codecs, struct kb_buf *out,
                       size_t *used, int64_t *next_offset,
                       struct kbp_error *err);
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unpack.c - compressed records: Kafka's codec ids and the codec plugins. */
+#include "kafka/unpack.h"
+
+#include "plugin/codec.h"
+
+static int no_codecs(int codec, struct kbp_error *err)
+{
+    return kb_fail(err, KBP_ERR_UNSUPPORTED,
+                   "compressed by codec %d, and no codecs are at hand", codec);
+}
+
+int kb_unpack(struct kb_codec_worker *codecs, int codec, const void *in,
+              size_t in_len, size_t limit, struct kb_buf *out,
+              struct kbp_error *err)
+{
+    struct kbp_sink sink = kb_buf_sink(out, limit);
+    struct kb_codec_session *session = NULL;
+    int rc;
+
+    if (!codecs)
+        return no_codecs(codec, err);
+    rc = kb_codec_worker_kafka(codecs, codec, &session, err);
+    if (rc != KBP_OK)
+        return rc;
+    return kb_codec_decompress(session, in, in_len, &sink, err);
+}
+
+int kb_pack(struct kb_codec_worker *codecs, int codec, const void *in,
+            size_t in_len, struct kb_buf *out, struct kbp_error *err)
+{
+    struct kbp_sink sink = kb_buf_sink(out, INT32_MAX);
+    struct kb_codec_session *session = NULL;
+    int rc;
+
+    if (!codecs)
+        return no_codecs(codec, err);
+    rc = kb_codec_worker_kafka(codecs, codec, &session, err);
+    if (rc != KBP_OK)
+        return rc;
+    return kb_codec_compress(session, in, in_len, &sink, err);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unpack.h - compressed records: Kafka's codec ids and the codec plugins. */
+#ifndef KB_KAFKA_UNPACK_H
+#define KB_KAFKA_UNPACK_H
+
+#include "base/buf.h"
+
+struct kb_codec_worker; /* plugin/codec.h */
+
+/*
+ * Append what is decompressed to `out`, at most `limit` bytes in all.
+ * KBP_ERR_CORRUPT, KBP_ERR_LIMIT, or KBP_ERR_UNSUPPORTED where there is no
+ * such codec.
+ */
+int kb_unpack(struct kb_codec_worker *codecs, int codec, const void *in,
+              size_t in_len, size_t limit, struct kb_buf *out,
+              struct kbp_error *err);
+
+/* Append what is compressed to `out`. */
+int kb_pack(struct kb_codec_worker *codecs, int codec, const void *in,
+            size_t in_len, struct kb_buf *out, struct kbp_error *err);
+
+#endif

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Tests of host/kafka.
+add_executable(wire_probe e2e/wire_probe.c)
+target_link_libraries(wire_probe PRIVATE kb_kafka kb_flags)
+
+kb_unit_test(kafka_batch LINKS kb_kafka)

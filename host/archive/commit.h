@@ -8,10 +8,11 @@
  * (orphans; the next run of the same name never exists, so they don't hinder),
  * a crash behind it leaves a backup that resumes there.
  *
- *     kb_entry_new(&entry)
+ *     kb_entry_new(&entry, &err)
  *     kb_entry_segment(entry, &info, &segment)
  *     kb_entry_extent(entry, &generation, 3, &coverage, segment, &last)
- *     kb_commit(committer, entry, &err)        the entry is free for reuse
+ *     kb_commit(committer, entry, &err)
+ *     kb_entry_reset(entry, &err)              and the next
  *
  * One thread owns the committer [session]; entries may be built by others.
  */
@@ -25,7 +26,8 @@ struct kb_entry; /* what a commit will say */
 
 int kb_entry_new(struct kb_entry **entry, struct kbp_error *err);
 void kb_entry_free(struct kb_entry *entry);
-void kb_entry_reset(struct kb_entry *entry);
+/* Forget all it says; a failed reset leaves it as it was. */
+int kb_entry_reset(struct kb_entry *entry, struct kbp_error *err);
 bool kb_entry_is_empty(const struct kb_entry *entry);
 
 /* A durable segment; `*segment` is its number within this entry. */
@@ -87,6 +89,7 @@ struct kb_committer {
     struct kb_name next;    /* of the next entry */
     uint64_t folds;
     uint64_t bytes_written; /* entries and folds */
+    bool broken; /* a commit came halfway: the model isn't true any more */
 };
 
 /*
@@ -100,7 +103,10 @@ int kb_committer_begin(struct kb_committer *committer,
                        struct kb_manifest *manifest, struct kb_lease *lease,
                        uint32_t worker, struct kbp_error *err);
 
-/* The name for this run's next segment or group capture. [any thread] */
+/*
+ * This run's name, for the names of segments and group captures: the caller
+ * counts those of each worker from 1.  [any thread]
+ */
 const char *kb_committer_run(const struct kb_committer *committer);
 
 /*

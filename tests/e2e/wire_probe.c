@@ -538,12 +538,66 @@ static int copy(const char *from, const char *to, bool show)
     return 0;
 }
 
+static int init_producer(void)
+{
+    int64_t id;
+    int16_t epoch;
+
+    if (kb_client_init_producer_id(client, &id, &epoch, &err) != KBP_OK)
+        return failed("init producer id");
+    printf("producer %" PRId64 " epoch %d\n", id, epoch);
+    return 0;
+}
+
+/* Arguments are KEY=VALUE, or KEY for its default. */
+static int alter(const char *topic, char **args, size_t count)
+{
+    struct kb_config_change *changes = calloc(count, sizeof *changes);
+    size_t i;
+    int rc;
+
+    for (i = 0; i < count; i++) {
+        char *equals = strchr(args[i], '=');
+
+        changes[i].key = args[i];
+        changes[i].value = equals ? equals + 1 : NULL;
+        if (equals)
+            *equals = '\0';
+    }
+    rc = kb_client_alter_topic_configs(client, topic, changes, count, &err);
+    free(changes);
+    if (rc != KBP_OK)
+        return failed("alter");
+    printf("altered %s\n", topic);
+    return 0;
+}
+
+static int producers(const char *topic, int32_t partition)
+{
+    struct kb_producer_state *states;
+    size_t count;
+    size_t i;
+
+    if (kb_client_describe_producers(client, topic, partition, &states, &count,
+                                     &err) != KBP_OK)
+        return failed("producers");
+    for (i = 0; i < count; i++)
+        printf("producer %" PRId64 " epoch %" PRId32 " sequence %" PRId32
+               " time %" PRId64 " txn %" PRId64 "\n",
+               states[i].producer_id, states[i].epoch, states[i].last_sequence,
+               states[i].last_timestamp, states[i].txn_start_offset);
+    printf("producers %zu\n", count);
+    free(states);
+    return 0;
+}
+
 static int usage(void)
 {
     fprintf(stderr,
             "wire_probe SERVERS versions | metadata [TOPIC...] |\n"
             "  offsets TOPIC TIMESTAMP ISOLATION | fetch TOPIC [FROM] |\n"
-            "  show TOPIC [FROM] | copy TOPIC TO\n");
+            "  show TOPIC [FROM] | copy TOPIC TO | init |\n"
+            "  alter TOPIC KEY[=VALUE]... | producers TOPIC PARTITION\n");
     return 2;
 }
 
@@ -556,12 +610,18 @@ static int run(int argc, char **argv)
         return versions();
     if (strcmp(what, "metadata") == 0)
         return metadata((const char *const *)argv + 3, (size_t)argc - 3);
+    if (strcmp(what, "init") == 0)
+        return init_producer();
+    if (strcmp(what, "alter") == 0 && argc > 4)
+        return alter(argv[3], argv + 4, (size_t)argc - 4);
     if (argc > 4)
         (void)kb_parse_i64(argv[4], &number);
     if (strcmp(what, "offsets") == 0 && argc == 6)
         return offsets(argv[3], number,
                        strcmp(argv[5], "1") == 0 ? KB_READ_COMMITTED
                                                  : KB_READ_UNCOMMITTED);
+    if (strcmp(what, "producers") == 0 && argc == 5)
+        return producers(argv[3], (int32_t)number);
     if (strcmp(what, "fetch") == 0 && argc > 3)
         return fetch(argv[3], number, false);
     if (strcmp(what, "show") == 0 && argc > 3)

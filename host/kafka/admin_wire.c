@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin_wire.c - the answers of client_admin.c's calls as bytes. */
+#include "kafka/admin_wire.h"
+
+#include <stdlib.h>
+
+#include "kafka/wire.h"
+
+/* configs' sources: this one is set on the topic itself. */
+#define SOURCE_DYNAMIC_TOPIC 1
+
+int kb_init_producer_decode(const struct kb_answer *answer,
+                            int32_t *throttle_ms, int16_t *error,
+                            int64_t *producer_id, int16_t *epoch)
+{
+    struct kb_cursor c = kb_cursor_of(answer->body, answer->body_len);
+
+    *throttle_ms = kb_get_i32(&c);
+    *error = kb_get_i16(&c);
+    *producer_id = kb_get_i64(&c);
+    *epoch = kb_get_i16(&c);
+    kb_skip_tags(&c, answer->version >= 2);
+    return c.bad ? KBP_ERR_PROTOCOL : KBP_OK;
+}
+
+int kb_alter_configs_decode(const struct kb_answer *answer,
+                            int32_t *throttle_ms, int16_t *error, char *message,
+                            size_t size)
+{
+    struct kb_cursor c = kb_cursor_of(answer->body, answer->body_len);
+    bool flex =
+        answer->api == KB_API_INCREMENTAL_ALTER_CONFIGS && answer->version >= 1;
+    size_t count;
+
+    *throttle_ms = kb_get_i32(&c);
+    count = kb_get_count(&c, flex, 5);
+    *error = kb_get_i16(&c);
+    (void)kb_wire_str_copy(kb_get_str(&c, flex), message, size);
+    return c.bad || count != 1 ? KBP_ERR_PROTOCOL : KBP_OK;
+}
+
+void kb_own_configs_release(struct kb_own_configs *own)
+{
+    size_t i;
+
+    for (i = 0; i < own->count; i++) {
+        free(own->items[i].key);
+        free(own->items[i].value);
+    }
+    free(own->items);
+    own->items = NULL;
+    own->count = 0;
+}
+
+static void skip_synonyms(struct kb_cursor *c)
+{
+    size_t count = kb_get_count(c, false, 5);
+
+    for (; count > 0 && !c->bad; count--) {
+        (void)kb_get_str(c, false);
+        (void)kb_get_str(c, false);
+        (void)kb_get_i8(c);
+    }
+}
+
+/* One config: kept if it is the topic's own. False: out of memory. */
+static bool get_config(struct kb_cursor *c, int16_t version,
+                       struct kb_own_configs *own)
+{
+    struct kb_wire_str key = kb_get_str(c, false);
+    struct kb_wire_str value = kb_get_str(c, false);
+    bool read_only = kb_get_i8(c) != 0;
+    int8_t source = kb_get_i8(c);
+
+    (void)kb_get_i8(c); /* sensitive: topics have none */
+    skip_synonyms(c);
+    if (version >= 3) {
+        (void)kb_get_i8(c);         /* type */
+        (void)kb_get_str(c, false); /* documentation */
+    }
+    if (c->bad || read_only || source != SOURCE_DYNAMIC_TOPIC || !key.text)
+        return true;
+    own->items[own->count].key = kb_wire_str_dup(key);
+    own->items[own->count].value = kb_wire_str_dup(value);
+    own->count++;
+    return own->items[own->count - 1].key &&
+           (!value.text || own->items[own->count - 1].value);
+}
+
+int kb_describe_configs_decode(const struct kb_answer *answer,
+                               int32_t *throttle_ms, int16_t *error,
+                               char *message, size_t size,
+                               struct kb_own_configs *own)
+{
+    struct kb_cursor c = kb_cursor_of(answer->body, answer->body_len);
+    struct kb_own_configs got = {NULL, 0};
+    bool enough = true;
+    size_t results;
+    size_t count;
+
+    *throttle_ms = kb_get_i32(&c);
+    results = kb_get_count(&c, false, 11);
+    *error = kb_get_i16(&c);
+    (void)kb_wire_str_copy(kb_get_str(&c, false), message, size);
+    (void)kb_get_i8(&c);
+    (void)kb_get_str(&c, false);
+    count = kb_get_count(&c, false, 11);
+    got.items = calloc(count + 1, sizeof *got.items);
+    if (!got.items)
+        return KBP_ERR_NOMEM;
+    for (; count > 0 && !c.bad && enough; count--)
+        enough = get_config(&c, answer->version, &got);
+    if (!enough || c.bad || results != 1) {
+        kb_own_configs_release(&got);
+        return enough ? KBP_ERR_PROTOCOL : KBP_ERR_NOMEM;
+    }
+    kb_own_configs_release(own);
+    *own = got;
+    return KBP_OK;
+}
+
+static void get_producer(struct kb_cursor *c, struct kb_producer_state *state)
+{
+    state->producer_id = kb_get_i64(c);
+    state->epoch = kb_get_i32(c);
+    state->last_sequence = kb_get_i32(c);
+    state->last_timestamp = kb_get_i64(c);
+    (void)kb_get_i32(c); /* the coordinator's epoch */
+    state->txn_start_offset = kb_get_i64(c);
+    kb_skip_tags(c, true);
+}
+
+int kb_describe_producers_decode(const struct kb_answer *answer,
+                                 int32_t *throttle_ms, int16_t *error,
+                                 char *message, size_t size,
+                                 struct kb_producer_state **states,
+                                 size_t *count)
+{
+    struct kb_cursor c = kb_cursor_of(answer->body, answer->body_len);
+    struct kb_producer_state *got;
+    size_t topics;
+    size_t partitions;
+    size_t n;
+    size_t i;
+
+    *throttle_ms = kb_get_i32(&c);
+    topics = kb_get_count(&c, true, 3);
+    (void)kb_get_str(&c, true);
+    partitions = kb_get_count(&c, true, 9);
+    (void)kb_get_i32(&c);
+    *error = kb_get_i16(&c);
+    (void)kb_wire_str_copy(kb_get_str(&c, true), message, size);
+    n = kb_get_count(&c, true, 37);
+    got = calloc(n + 1, sizeof *got);
+    if (!got)
+        return KBP_ERR_NOMEM;
+    for (i = 0; i < n && !c.bad; i++)
+        get_producer(&c, &got[i]);
+    if (c.bad || topics != 1 || partitions != 1) {
+        free(got);
+        return KBP_ERR_PROTOCOL;
+    }
+    *states = got;
+    *count = n;
+    return KBP_OK;
+}

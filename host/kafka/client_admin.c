@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client_admin.c - calls that librdkafka hasn't, or does in a way that harms:
+ * InitProducerId, IncrementalAlterConfigs, DescribeProducers.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kafka/admin_wire.h"
+#include "kafka/client_impl.h"
+#include "kafka/error.h"
+#include "kafka/wire.h"
+
+/* What one call needs: its bytes, and what its answer says. */
+struct call {
+    enum kb_api api;
+    int16_t oldest;
+    int16_t newest;
+    const char *name;
+    int (*encode)(const struct call *call, int16_t version, struct kb_buf *body,
+                  struct kbp_error *err);
+    /* `*error` of the broker: retriable ones are tried again. */
+    int (*decode)(const struct call *call, const struct kb_answer *answer,
+                  int32_t *throttle_ms, int16_t *error, char *message,
+                  size_t size, struct kbp_error *err);
+    const void *in;
+    void *out;
+};
+
+#define MESSAGE_MAX 300
+
+/* A topic that was made just now may not be known everywhere. */
+#define UNKNOWN_FOR_MS 5000
+
+/* Once, on that connection. */
+static int call_on(struct kb_conn *conn, const struct call *call,
+                   int16_t *error, char *message, struct kbp_error *err)
+{
+    int16_t version =
+        kb_conn_version(conn, call->api, call->oldest, call->newest);
+    struct kb_buf body = KB_BUF_INIT;
+    struct kb_answer answer;
+    int32_t throttle_ms = 0;
+    int rc;
+
+    if (version < 0)
+        return kb_fail(
+            err, KBP_ERR_UNSUPPORTED, "%s takes no version of %s from %d to %d",
+            kb_conn_name(conn), call->name, call->oldest, call->newest);
+    rc = call->encode(call, version, &body, err);
+    if (rc == KBP_OK && body.failed)
+        rc = kb_fail_nomem(err, "a request");
+    if (rc == KBP_OK)
+        rc = kb_conn_call(conn, call->api, version, &body, &answer, err);
+    kb_buf_release(&body);
+    if (rc != KBP_OK)
+        return rc;
+    rc = call->decode(call, &answer, &throttle_ms, error, message, MESSAGE_MAX,
+                      err);
+    kb_answer_release(&answer);
+    if (rc != KBP_OK)
+        return kb_err_wrap(err, "%s", kb_conn_name(conn));
+    kb_conn_throttled(conn, throttle_ms);
+    return KBP_OK;
+}
+
+/*
+ * Call the broker (or any) until it works, fails for good, or the request
+ * timeout is over.  `leader_of` names a topic and partition whose leader is
+ * meant, NULL any broker.
+ */
+static int call_broker(struct kb_client *client, const char *leader_of,
+                       int32_t partition, const struct call *call,
+                       struct kbp_error *err)
+{
+    int64_t deadline_ms = kb_deadline_ms(client->net.request_timeout_ms);
+    int64_t unknown_ms = kb_deadline_ms(UNKNOWN_FOR_MS);
+    int64_t pause_ms = 0;
+
+    for (;;) {
+        char message[MESSAGE_MAX] = "";
+        struct kb_conn *conn = NULL;
+        int32_t broker = KB_ANY_BROKER;
+        int16_t error = 0;
+        bool again;
+        int rc = KBP_OK;
+
+        if (leader_of)
+            rc = kb_client_leader(client, leader_of, partition, &broker, err);
+        if (rc == KBP_OK)
+            rc = kb_client_borrow(client, broker, &conn, err);
+        if (rc == KBP_OK)
+            rc = call_on(conn, call, &error, message, err);
+        if (conn)
+            kb_client_give(client, conn,
+                           rc == KBP_OK || rc == KBP_ERR_UNSUPPORTED);
+        if (rc == KBP_OK && !error)
+            return KBP_OK;
+        again = rc == KBP_OK ? kb_kafka_error_is_retriable(error)
+                             : kb_may_retry(rc);
+        if (rc == KBP_OK)
+            rc = kb_fail_kafka(err, error, message, "%s", call->name);
+        if (err->native == KB_KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
+            again = kb_left_ms(unknown_ms) > 0;
+        if (!again)
+            return rc;
+        kb_log_err(KBP_LOG_DEBUG, NULL, err);
+        switch (kb_client_pause(client, &pause_ms, deadline_ms, err)) {
+        case KBP_OK:
+            break;
+        case KBP_ERR_CANCELLED:
+            return KBP_ERR_CANCELLED;
+        default:
+            return rc;
+        }
+    }
+}
+
+static int cant_read(const struct call *call, const struct kb_answer *answer,
+                     struct kbp_error *err)
+{
+    return kb_fail(err, KBP_ERR_PROTOCOL,
+                   "the answer to %s version %d can't be read", call->name,
+                   answer->version);
+}
+
+/* InitProducerId */
+
+struct producer_id {
+    int64_t id;
+    int16_t epoch;
+};
+
+static int put_init(const struct call *call, int16_t version,
+                    struct kb_buf *body, struct kbp_error *err)
+{
+    bool flex = version >= 2;
+
+    (void)call;
+    (void)err;
+    kb_put_str(body, flex, NULL); /* no transactional id */
+    kb_put_i32(body, INT32_MAX);  /* nor a timeout for it */
+    if (version >= 3) {
+        kb_put_i64(body, -1);
+        kb_put_i16(body, -1);
+    }
+    kb_put_no_tags(body, flex);
+    return KBP_OK;
+}
+
+static int get_init(const struct call *call, const struct kb_answer *answer,
+                    int32_t *throttle_ms, int16_t *error, char *message,
+                    size_t size, struct kbp_error *err)
+{
+    struct producer_id got = {-1, -1};
+    int rc = kb_init_producer_decode(answer, throttle_ms, error, &got.id,
+                                     &got.epoch);
+
+    (void)message;
+    (void)size;
+    if (rc != KBP_OK)
+        return cant_read(call, answer, err);
+    if (!*error)
+        *(struct producer_id *)call->out = got;
+    return KBP_OK;
+}
+
+int kb_client_init_producer_id(struct kb_client *client, int64_t *producer_id,
+                               int16_t *epoch, struct kbp_error *err)
+{
+    struct producer_id got = {-1, -1};
+    const struct call call = {
+        .api = KB_API_INIT_PRODUCER_ID,
+        .oldest = 0,
+        .newest = 4,
+        .name = "InitProducerId",
+        .encode = put_init,
+        .decode = get_init,
+        .out = &got,
+    };
+    int rc = call_broker(client, NULL, 0, &call, err);
+
+    if (rc != KBP_OK) {
+        if (err->native == KB_KAFKA_CLUSTER_AUTHORIZATION_FAILED)
+            kb_err_hint(err, "an idempotent producer needs WRITE on a topic, "
+                             "or IDEMPOTENT_WRITE on the cluster");
+        return rc;
+    }
+    *producer_id = got.id;
+    *epoch = got.epoch;
+    return KBP_OK;
+}
+
+/* Configs of a topic */
+
+struct alter {
+    const char *topic;
+    const struct kb_config_change *changes;
+    size_t count;
+};
+
+static int put_incremental(const struct call *call, int16_t version,
+                           struct kb_buf *body, struct kbp_error *err)
+{
+    const struct alter *alter = call->in;
+    bool flex = version >= 1;
+    size_t i;
+
+    (void)err;
+    kb_put_count(body, flex, 1);
+    kb_put_i8(body, KB_RESOURCE_TOPIC);
+    kb_put_str(body, flex, alter->topic);
+    kb_put_count(body, flex, alter->count);
+    for (i = 0; i < alter->count; i++) {
+        kb_put_str(body, flex, alter->changes[i].key);
+        kb_put_i8(body, alter->changes[i].value ? 0 : 1); /* set, delete */
+        kb_put_str(body, flex, alter->changes[i].value);
+        kb_put_no_tags(body, flex);
+    }
+    kb_put_no_tags(body, flex);
+    kb_put_i8(body, 0); /* not only validate */
+    kb_put_no_tags(body, flex);
+    return KBP_OK;
+}
+
+/* The legacy request has the whole set: what it leaves out is wiped. */
+static int put_full(const struct call *call, int16_t version,
+                    struct kb_buf *body, struct kbp_error *err)
+{
+    const struct alter *alter = call->in;
+    size_t i;
+
+    (void)version;
+    (void)err;
+    kb_put_count(body, false, 1);
+    kb_put_i8(body, KB_RESOURCE_TOPIC);
+    kb_put_str(body, false, alter->topic);
+    kb_put_count(body, false, alter->count);
+    for (i = 0; i < alter->count; i++) {
+        kb_put_str(body, false, alter->changes[i].key);
+        kb_put_str(body, false, alter->changes[i].value);
+    }
+    kb_put_i8(body, 0);
+    return KBP_OK;
+}
+
+static int get_altered(const struct call *call, const struct kb_answer *answer,
+                       int32_t *throttle_ms, int16_t *error, char *message,
+                       size_t size, struct kbp_error *err)
+{
+    if (kb_alter_configs_decode(answer, throttle_ms, error, message, size) !=
+        KBP_OK)
+        return cant_read(call, answer, err);
+    return KBP_OK;
+}
+
+static int put_describe(const struct call *call, int16_t version,
+                        struct kb_buf *body, struct kbp_error *err)
+{
+    (void)version;
+    (void)err;
+    kb_put_count(body, false, 1);
+    kb_put_i8(body, KB_RESOURCE_TOPIC);
+    kb_put_str(body, false, call->in);
+    kb_put_i32(body, -1); /* all of its keys */
+    kb_put_i8(body, 0);   /* no synonyms */
+    return KBP_OK;
+}
+
+static int get_described(const struct call *call,
+                         const struct kb_answer *answer, int32_t *throttle_ms,
+                         int16_t *error, char *message, size_t size,
+                         struct kbp_error *err)
+{
+    int rc = kb_describe_configs_decode(answer, throttle_ms, error, message,
+                                        size, call->out);
+
+    return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "configs")
+           : rc != KBP_OK      ? cant_read(call, answer, err)
+                               : KBP_OK;
+}
+
+/* The set as it is to be, of the one that is; points into both. */
+static size_t merge(const struct kb_own_configs *own,
+                    const struct kb_config_change *changes, size_t count,
+                    struct kb_config_change *all)
+{
+    size_t n = 0;
+    size_t i;
+    size_t j;
+
+    for (i = 0; i < own->count; i++) {
+        for (j = 0; j < count; j++)
+            if (strcmp(own->items[i].key, changes[j].key) == 0)
+                break;
+        if (j == count)
+            all[n++] = (struct kb_config_change){own->items[i].key,
+                                                 own->items[i].value};
+    }
+    for (j = 0; j < count; j++)
+        if (changes[j].value)
+            all[n++] = changes[j];
+    return n;
+}
+
+/* Brokers 2.1 and 2.2: read the set, change it, write it. */
+static int alter_full_set(struct kb_client *client, const char *topic,
+                          const struct kb_config_change *changes, size_t count,
+                          struct kbp_error *err)
+{
+    struct kb_own_configs own = {NULL, 0};
+    struct kb_config_change *all = NULL;
+    struct alter alter = {topic, NULL, 0};
+    const struct call describe = {
+        .api = KB_API_DESCRIBE_CONFIGS,
+        .oldest = 1,
+        .newest = 3,
+        .name = "DescribeConfigs",
+        .encode = put_describe,
+        .decode = get_described,
+        .in = topic,
+        .out = &own,
+    };
+    const struct call write = {
+        .api = KB_API_ALTER_CONFIGS,
+        .oldest = 0,
+        .newest = 1,
+        .name = "AlterConfigs",
+        .encode = put_full,
+        .decode = get_altered,
+        .in = &alter,
+    };
+    int rc = call_broker(client, NULL, 0, &describe, err);
+
+    if (rc == KBP_OK) {
+        all = calloc(own.count + count + 1, sizeof *all);
+        if (!all)
+            rc = kb_fail_nomem(err, "configs");
+    }
+    if (rc == KBP_OK) {
+        alter.changes = all;
+        alter.count = merge(&own, changes, count, all);
+        rc = call_broker(client, NULL, 0, &write, err);
+    }
+    free(all);
+    kb_own_configs_release(&own);
+    return rc;
+}
+
+int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
+                                  const struct kb_config_change *changes,
+                                  size_t count, struct kbp_error *err)
+{
+    const struct alter alter = {topic, changes, count};
+    const struct call call = {
+        .api = KB_API_INCREMENTAL_ALTER_CONFIGS,
+        .oldest = 0,
+        .newest = 1,
+        .name = "IncrementalAlterConfigs",
+        .encode = put_incremental,
+        .decode = get_altered,
+        .in = &alter,
+    };
+    int rc = call_broker(client, NULL, 0, &call, err);
+
+    if (rc == KBP_ERR_UNSUPPORTED && err->native == 0)
+        rc = alter_full_set(client, topic, changes, count, err);
+    return rc == KBP_OK ? rc : kb_err_wrap(err, "configs of topic %s", topic);
+}
+
+/* DescribeProducers */
+
+struct producers {
+    const char *topic;
+    int32_t partition;
+    struct kb_producer_state *states;
+    size_t count;
+};
+
+static int put_producers(const struct call *call, int16_t version,
+                         struct kb_buf *body, struct kbp_error *err)
+{
+    const struct producers *producers = call->out;
+
+    (void)version;
+    (void)err;
+    kb_put_count(body, true, 1);
+    kb_put_str(body, true, producers->topic);
+    kb_put_count(body, true, 1);
+    kb_put_i32(body, producers->partition);
+    kb_put_no_tags(body, true);
+    kb_put_no_tags(body, true);
+    return KBP_OK;
+}
+
+static int get_producers(const struct call *call,
+                         const struct kb_answer *answer, int32_t *throttle_ms,
+                         int16_t *error, char *message, size_t size,
+                         struct kbp_error *err)
+{
+    struct producers *producers = call->out;
+    int rc;
+
+    free(producers->states);
+    producers->states = NULL;
+    producers->count = 0;
+    rc = kb_describe_producers_decode(answer, throttle_ms, error, message, size,
+                                      &producers->states, &producers->count);
+    return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "producers")
+           : rc != KBP_OK      ? cant_read(call, answer, err)
+                               : KBP_OK;
+}
+
+int kb_client_describe_producers(struct kb_client *client, const char *topic,
+                                 int32_t partition,
+                                 struct kb_producer_state **states,
+                                 size_t *count, struct kbp_error *err)
+{
+    struct producers producers = {topic, partition, NULL, 0};
+    const struct call call = {
+        .api = KB_API_DESCRIBE_PRODUCERS,
+        .oldest = 0,
+        .newest = 0,
+        .name = "DescribeProducers",
+        .encode = put_producers,
+        .decode = get_producers,
+        .out = &producers,
+    };
+    int rc = call_broker(client, topic, partition, &call, err);
+
+    if (rc != KBP_OK) {
+        free(producers.states);
+        return kb_err_wrap(err, "producers of %s/%" PRId32, topic, partition);
+    }
+    *states = producers.states;
+    *count = producers.count;
+    return KBP_OK;
+}

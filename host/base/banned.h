@@ -17,6 +17,6 @@
 
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok
 #pragma GCC poison gmtime localtime ctime asctime gets
-#pragma GCC poison atoi atol atoll sscanf system popen mktemp rand
+#pragma GCC poison atoi atol atoll sscanf system popen mktemp
 
 #endif

@@ -17,7 +17,22 @@ int kb_stop_init(struct kb_stop *stop, struct kbp_error *err)
         return kb_fail_errno(err, errno, "can't make an eventfd");
     stop->requested = 0;
     stop->fd = fd;
+    stop->watch_fd = -1;
     return KBP_OK;
+}
+
+void kb_stop_watch(struct kb_stop *stop, int fd)
+{
+    stop->watch_fd = fd;
+}
+
+bool kb_stop_look(struct kb_stop *stop)
+{
+    struct pollfd pfd = {.fd = stop->watch_fd, .events = POLLRDHUP};
+
+    if (!kb_stop_requested(stop) && pfd.fd >= 0 && poll(&pfd, 1, 0) > 0)
+        kb_stop_request(stop);
+    return kb_stop_requested(stop);
 }
 
 void kb_stop_release(struct kb_stop *stop)

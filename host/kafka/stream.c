@@ -20,17 +20,21 @@ void kb_stream_close(struct kb_stream *stream)
 int kb_stream_wait(struct kb_stream *stream, short events, int64_t deadline_ms,
                    struct kbp_error *err)
 {
-    struct pollfd fds[2] = {
+    struct kb_stop *stop = stream->stop;
+    struct pollfd fds[3] = {
         {.fd = stream->fd, .events = events},
-        {.fd = stream->stop ? stream->stop->fd : -1, .events = POLLIN},
+        {.fd = stop ? stop->fd : -1, .events = POLLIN},
+        {.fd = stop ? stop->watch_fd : -1, .events = POLLRDHUP},
     };
 
     for (;;) {
-        int ready = poll(fds, 2, kb_poll_ms(deadline_ms));
+        int ready = poll(fds, 3, kb_poll_ms(deadline_ms));
 
         if (ready < 0 && errno != EINTR)
             return kb_fail_errno(err, errno, "poll");
-        if (stream->stop && kb_stop_requested(stream->stop))
+        if (ready > 0 && fds[2].revents && stream->fd != stop->watch_fd)
+            kb_stop_request(stop);
+        if (stop && kb_stop_requested(stop))
             return kb_fail_stopped(err);
         if (ready > 0 && fds[0].revents)
             return KBP_OK;

@@ -32,7 +32,7 @@ static void host_log(const struct kbp_host *host, int32_t level,
 
 bool kb_host_stopped(const struct kb_host *host)
 {
-    return host->stop && kb_stop_requested(host->stop);
+    return host->stop && kb_stop_look(host->stop);
 }
 
 bool kb_host_late(const struct kb_host *host)

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pump_internal.h - a pump's state, shared by its greeting and its copying. */
+#ifndef KB_KAFKA_PUMP_INTERNAL_H
+#define KB_KAFKA_PUMP_INTERNAL_H
+
+#include "base/buf.h"
+#include "kafka/pump.h"
+
+struct kb_pump {
+    const struct kb_pump_options *options;
+    struct kb_security *security; /* to log in with; or NULL */
+    struct kb_stream *app;
+    struct kb_stream *broker; /* or NULL */
+    struct kb_login *login;   /* or NULL */
+    int16_t authenticate;     /* the broker's highest SaslAuthenticate */
+    char where[300];
+};
+
+/* Wait for the broker no longer than this in all, before it is in use. */
+int64_t kb_pump_deadline_ms(const struct kb_pump *pump);
+
+/*
+ * Dial, log in, and answer librdkafka's handshake with how that went.  KBP_OK
+ * when frames may be copied.  KBP_ERR_CANCELLED: librdkafka hung up; there is
+ * nobody to tell.
+ */
+int kb_pump_greet(struct kb_pump *pump, struct kbp_error *err);
+
+/* Copy frames until an end; KBP_OK when either side just closed. */
+int kb_pump_copy(struct kb_pump *pump, struct kbp_error *err);
+
+/* Read a frame behind its length, at most `limit` bytes. */
+int kb_pump_read_frame(struct kb_stream *stream, struct kb_buf *frame,
+                       size_t limit, int64_t deadline_ms,
+                       struct kbp_error *err);
+
+int kb_pump_write(struct kb_stream *stream, const struct kb_buf *bytes,
+                  int64_t deadline_ms, struct kbp_error *err);
+
+#endif

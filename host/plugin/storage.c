@@ -86,6 +86,8 @@ static int open_type(struct kb_registry *registry, const struct kb_type *type,
         kb_store_close(opened);
         return status;
     }
+    if (!limits && (opened->info.flags & KBP_STORAGE_LOCAL))
+        opened->limits.retry_ms = KB_STORE_LOCAL_RETRY_MS;
     *store = opened;
     return KBP_OK;
 }

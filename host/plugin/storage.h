@@ -31,6 +31,7 @@ struct kb_store_limits {
 
 #define KB_STORE_CALL_MS 120000
 #define KB_STORE_RETRY_MS 300000
+#define KB_STORE_LOCAL_RETRY_MS 10000 /* a disk doesn't get well again */
 #define KB_STORE_LIMITS_INIT                \
     {                                       \
         KB_STORE_CALL_MS, KB_STORE_RETRY_MS \

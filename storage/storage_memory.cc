@@ -2,6 +2,7 @@
 // storage_memory.cc - a store in memory, for tests; it fails when told to.
 //
 // In C++11, to hold the ABI to its word that plugins can be.
+#include <atomic>
 #include <cstdlib>
 #include <ctime>
 #include <exception>
@@ -41,6 +42,8 @@ struct kbp_storage {
     uint64_t fail_every = 0;
     uint64_t capacity = 0;
     int64_t delay_ms = 0;
+    uint64_t dies_at = 0;
+    std::atomic<uint64_t> changes{0};
     std::string unsure;
     bool local = true;
     bool conditions = true;
@@ -96,6 +99,8 @@ int32_t Gate(const kbp_storage_session *session, kbp_error *err)
     const kbp_storage *st = session->storage;
     int64_t waited = 0;
 
+    if (st->dies_at && st->changes >= st->dies_at)
+        return kbp_fail(err, KBP_ERR_DENIED, 0, "the process is dead");
     for (;;) {
         if (session->host->cancelled(session->host))
             return kbp_fail(err, KBP_ERR_CANCELLED, 0, "cancelled");
@@ -113,11 +118,24 @@ int32_t Gate(const kbp_storage_session *session, kbp_error *err)
     return KBP_OK;
 }
 
+// Whether a commit or removal comes no more: the process died before.
+bool Dies(kbp_storage *st, kbp_error *err)
+{
+    if (!st->dies_at || ++st->changes < st->dies_at)
+        return false;
+    (void)kbp_fail(err, KBP_ERR_DENIED, 0, "the process is dead");
+    return true;
+}
+
 const kbp_option options[] = {
     {"name", nullptr,
      "instances of one process with the same name are the same store",
      KBP_OPTION_STRING, 0, nullptr, nullptr, nullptr},
     {"fail_every", "0", "every n-th call fails and may be tried again",
+     KBP_OPTION_INT, 0, nullptr, nullptr, nullptr},
+    {"dies_at", "0",
+     "from the n-th commit or removal on nothing is done any more, as if the "
+     "process had been killed",
      KBP_OPTION_INT, 0, nullptr, nullptr, nullptr},
     {"unsure", "never",
      "the answer to commits gets lost: when it was done, done and can't be "
@@ -160,6 +178,8 @@ int32_t MemOpen(const kbp_host *, const kbp_config *config,
         st->objects = ObjectsOf(kbp_config_get(config, "name"));
         st->fail_every =
             std::strtoull(kbp_config_get(config, "fail_every"), nullptr, 10);
+        st->dies_at =
+            std::strtoull(kbp_config_get(config, "dies_at"), nullptr, 10);
         st->capacity =
             std::strtoull(kbp_config_get(config, "capacity"), nullptr, 10);
         st->delay_ms =
@@ -270,11 +290,13 @@ int32_t MemUploadCommit(kbp_upload *up, const kbp_commit *commit,
                         kbp_object_fn fn, void *data, kbp_error *err)
 {
     return Guarded(err, [&]() -> int32_t {
-        const kbp_storage *st = up->session->storage;
+        kbp_storage *st = up->session->storage;
         int32_t status = Gate(up->session, err);
 
         if (status != KBP_OK)
             return status;
+        if (Dies(st, err))
+            return KBP_ERR_DENIED;
         if (commit->size != up->bytes.size())
             return kbp_fail(err, KBP_ERR_MISUSE, 0, "wrong size");
         std::lock_guard<std::mutex> hold(st->objects->lock);
@@ -402,6 +424,8 @@ int32_t MemRemove(kbp_storage_session *session, const char *key, kbp_error *err)
 
         if (status != KBP_OK)
             return status;
+        if (Dies(session->storage, err))
+            return KBP_ERR_DENIED;
         Objects &all = *session->storage->objects;
         std::lock_guard<std::mutex> hold(all.lock);
         all.objects.erase(key);

@@ -38,3 +38,12 @@ if(TARGET sasl_oauthbearer)
             ${sasl_dir}/common/sasl_json.c
     LINKS PkgConfig::JANSSON Threads::Threads)
 endif()
+
+if(TARGET sasl_aws_msk_iam)
+  kb_sasl_test(sasl_aws_msk_iam
+    SOURCES ${sasl_dir}/aws_msk_iam/msk_message.c ${sasl_dir}/aws/aws_sigv4.c
+            ${sasl_dir}/aws/aws_keys.c ${sasl_dir}/aws/aws_profile.c
+            ${sasl_dir}/common/sasl_text.c ${sasl_dir}/common/sasl_file.c
+            ${sasl_dir}/common/sasl_base64.c ${sasl_dir}/common/sasl_json.c
+    LINKS PkgConfig::JANSSON OpenSSL::Crypto Threads::Threads)
+endif()

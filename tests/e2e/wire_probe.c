@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kafka/admin.h"
 #include "kafka/batch.h"
 #include "kafka/client.h"
 #include "kafka/conn_impl.h"
@@ -24,6 +25,7 @@
 static struct kb_stop stop;
 static struct kb_net_config net;
 static struct kb_client *client;
+static const char *bootstrap;
 static struct kbp_error err = KB_ERR_INIT;
 
 /* PROBE_<NAME> of the environment as a number. */
@@ -591,13 +593,147 @@ static int producers(const char *topic, int32_t partition)
     return 0;
 }
 
+static int show_configs(struct kb_admin *admin, const char *const *topics,
+                        size_t count)
+{
+    struct kb_admin_configs *configs;
+    size_t i;
+    size_t j;
+
+    if (kb_admin_topic_configs(admin, topics, count, &configs, &err) != KBP_OK)
+        return failed("configs");
+    for (i = 0; i < count; i++) {
+        printf("configs %s %s %zu\n", configs[i].topic,
+               kb_kafka_error_name(configs[i].error), configs[i].count);
+        for (j = 0; j < configs[i].count; j++)
+            if (configs[i].items[j].dynamic)
+                printf("config %s %s=%s\n", configs[i].topic,
+                       configs[i].items[j].key, configs[i].items[j].value);
+    }
+    kb_admin_configs_free(configs, count);
+    return 0;
+}
+
+/* create TOPIC PARTITIONS REPLICATION [KEY=VALUE...] */
+static int create(struct kb_admin *admin, char **args, size_t count)
+{
+    const char *keys[16];
+    const char *values[16];
+    struct kb_new_topic topic = {
+        .name = args[0], .config_keys = keys, .config_values = values};
+    int64_t partitions = 1;
+    int64_t replication = 1;
+    size_t i;
+
+    (void)kb_parse_i64(args[1], &partitions);
+    (void)kb_parse_i64(args[2], &replication);
+    topic.partitions = (int32_t)partitions;
+    topic.replication_factor = (int32_t)replication;
+    for (i = 3; i < count && i < 19; i++) {
+        char *equals = strchr(args[i], '=');
+
+        *equals = '\0';
+        keys[i - 3] = args[i];
+        values[i - 3] = equals + 1;
+        topic.config_count++;
+    }
+    if (kb_admin_create_topics(admin, &topic, 1, knob("PROBE_VALIDATE", 0),
+                               &err) != KBP_OK)
+        return failed("create");
+    printf("created %s %s %s\n", topic.name, kb_kafka_error_name(topic.error),
+           topic.message);
+    return topic.error != 0;
+}
+
+static int show_groups(struct kb_admin *admin)
+{
+    char **groups;
+    size_t count;
+    size_t i;
+    size_t j;
+
+    if (kb_admin_list_groups(admin, &groups, &count, &err) != KBP_OK)
+        return failed("groups");
+    for (i = 0; i < count; i++) {
+        struct kb_group_offset *offsets;
+        size_t n;
+
+        if (kb_admin_group_offsets(admin, groups[i], &offsets, &n, &err) !=
+            KBP_OK)
+            return failed("group offsets");
+        printf("group %s %zu\n", groups[i], n);
+        for (j = 0; j < n; j++)
+            printf("committed %s %s %" PRId32 " %" PRId64 " %s %s\n", groups[i],
+                   offsets[j].topic, offsets[j].partition, offsets[j].offset,
+                   kb_kafka_error_name(offsets[j].error),
+                   offsets[j].metadata ? offsets[j].metadata : "-");
+        kb_group_offsets_free(offsets, n);
+        free(groups[i]);
+    }
+    free(groups);
+    return 0;
+}
+
+/* commit GROUP TOPIC PARTITION OFFSET [METADATA] */
+static int commit(struct kb_admin *admin, char **args, size_t count)
+{
+    struct kb_group_offset offset = {.topic = args[1]};
+    int64_t partition = 0;
+
+    (void)kb_parse_i64(args[2], &partition);
+    (void)kb_parse_i64(args[3], &offset.offset);
+    offset.partition = (int32_t)partition;
+    offset.metadata = count > 4 ? args[4] : NULL;
+    if (kb_admin_commit_group_offsets(admin, args[0], &offset, 1, &err) !=
+        KBP_OK)
+        return failed("commit");
+    printf("commit %s\n", kb_kafka_error_name(offset.error));
+    return offset.error != 0;
+}
+
+static int run_admin(const char *what, char **args, size_t count)
+{
+    struct kb_admin *admin;
+    int64_t number = 0;
+    int rc = 2;
+
+    if (kb_admin_open(&net, &bootstrap, 1, &admin, &err) != KBP_OK)
+        return failed("admin");
+    if (strcmp(what, "configs") == 0)
+        rc = show_configs(admin, (const char *const *)args, count);
+    else if (strcmp(what, "create") == 0 && count >= 3)
+        rc = create(admin, args, count);
+    else if (strcmp(what, "groups") == 0)
+        rc = show_groups(admin);
+    else if (strcmp(what, "commit") == 0 && count >= 4)
+        rc = commit(admin, args, count);
+    else if (strcmp(what, "delete") == 0)
+        rc = kb_admin_delete_topics(admin, (const char *const *)args, count,
+                                    &err);
+    else if (strcmp(what, "partitions") == 0 && count == 2 &&
+             kb_parse_i64(args[1], &number))
+        rc = kb_admin_create_partitions(admin, args[0], (int32_t)number, &err);
+    else if (strcmp(what, "truncate") == 0 && count == 2 &&
+             kb_parse_i64(args[1], &number))
+        rc = kb_admin_delete_records(admin, args[0], &number, 1, &err);
+    if (rc < 0)
+        rc = failed(what);
+    kb_admin_close(admin);
+    return rc;
+}
+
 static int usage(void)
 {
     fprintf(stderr,
             "wire_probe SERVERS versions | metadata [TOPIC...] |\n"
             "  offsets TOPIC TIMESTAMP ISOLATION | fetch TOPIC [FROM] |\n"
             "  show TOPIC [FROM] | copy TOPIC TO | init |\n"
-            "  alter TOPIC KEY[=VALUE]... | producers TOPIC PARTITION\n");
+            "  alter TOPIC KEY[=VALUE]... | producers TOPIC PARTITION |\n"
+            "  admin configs TOPIC... | create TOPIC COUNT REPLICATION "
+            "[KEY=VALUE...]\n"
+            "  | delete TOPIC... | partitions TOPIC COUNT |\n"
+            "  truncate TOPIC OFFSET | groups | "
+            "commit GROUP TOPIC PARTITION OFFSET [TEXT]\n");
     return 2;
 }
 
@@ -610,6 +746,8 @@ static int run(int argc, char **argv)
         return versions();
     if (strcmp(what, "metadata") == 0)
         return metadata((const char *const *)argv + 3, (size_t)argc - 3);
+    if (strcmp(what, "admin") == 0 && argc > 3)
+        return run_admin(argv[3], argv + 4, (size_t)argc - 4);
     if (strcmp(what, "init") == 0)
         return init_producer();
     if (strcmp(what, "alter") == 0 && argc > 4)
@@ -633,12 +771,11 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const char *server;
     int rc;
 
     if (argc < 3)
         return usage();
-    server = argv[1];
+    bootstrap = argv[1];
     kb_log_init(KB_LOG_TEXT,
                 knob("PROBE_DEBUG", 0) ? KBP_LOG_DEBUG : KBP_LOG_WARN);
     if (kb_stop_init(&stop, &err) != KBP_OK)
@@ -646,7 +783,7 @@ int main(int argc, char **argv)
     kb_net_config_init(&net, &stop);
     net.connect_timeout_ms = knob("PROBE_CONNECT_MS", 3000);
     net.request_timeout_ms = knob("PROBE_REQUEST_MS", 30000);
-    if (kb_client_new(&net, &server, 1, &client, &err) != KBP_OK)
+    if (kb_client_new(&net, &bootstrap, 1, &client, &err) != KBP_OK)
         return failed("start");
     rc = run(argc, argv);
     kb_client_free(client);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin_groups.c - consumer groups and what they committed.
+ *
+ * Their state isn't asked for: librdkafka 2.0 calls live groups of the new
+ * protocol dead.  Whether a group can be committed for shows when it is done.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "kafka/admin_impl.h"
+
+static void free_names(char **names, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+/* A partial list would lose groups without a word: any error fails it. */
+static int take_listing(struct kb_admin *admin,
+                        const rd_kafka_ListConsumerGroups_result_t *result,
+                        char ***groups, size_t *count, struct kbp_error *err)
+{
+    size_t n = 0;
+    const rd_kafka_error_t **errors =
+        rd_kafka_ListConsumerGroups_result_errors(result, &n);
+    const rd_kafka_ConsumerGroupListing_t **valid;
+    char **names;
+    size_t i;
+
+    if (n > 0)
+        return kb_fail_rdkafka(admin, err, rd_kafka_error_code(errors[0]),
+                               rd_kafka_error_string(errors[0]),
+                               "listing consumer groups");
+    valid = rd_kafka_ListConsumerGroups_result_valid(result, &n);
+    names = calloc(n + 1, sizeof *names);
+    if (!names)
+        return kb_fail_nomem(err, "groups");
+    for (i = 0; i < n; i++) {
+        names[i] = kb_strdup(rd_kafka_ConsumerGroupListing_group_id(valid[i]));
+        if (!names[i]) {
+            free_names(names, i);
+            return kb_fail_nomem(err, "groups");
+        }
+    }
+    *groups = names;
+    *count = n;
+    return KBP_OK;
+}
+
+int kb_admin_list_groups(struct kb_admin *admin, char ***groups, size_t *count,
+                         struct kbp_error *err)
+{
+    struct kb_admin_call call = {NULL, NULL};
+    rd_kafka_event_t *event = NULL;
+    int rc = kb_admin_call_init(admin, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS,
+                                &call, err);
+
+    if (rc == KBP_OK) {
+        rd_kafka_ListConsumerGroups(admin->rk, call.options, call.queue);
+        rc = kb_admin_wait(admin, &call, "ListGroups", &event, err);
+    }
+    if (rc == KBP_OK)
+        rc =
+            take_listing(admin, rd_kafka_event_ListConsumerGroups_result(event),
+                         groups, count, err);
+    if (event)
+        rd_kafka_event_destroy(event);
+    kb_admin_call_release(&call);
+    return rc;
+}
+
+void kb_group_offsets_free(struct kb_group_offset *offsets, size_t count)
+{
+    size_t i;
+
+    if (!offsets)
+        return;
+    for (i = 0; i < count; i++) {
+        free(offsets[i].topic);
+        free(offsets[i].metadata);
+    }
+    free(offsets);
+}
+
+static bool copy_offset(const rd_kafka_topic_partition_t *from,
+                        struct kb_group_offset *to)
+{
+    to->topic = kb_strdup(from->topic);
+    to->partition = from->partition;
+    to->offset = from->offset;
+    to->error = (int16_t)from->err;
+    if (from->metadata_size > 0) {
+        to->metadata = malloc(from->metadata_size + 1);
+        if (!to->metadata)
+            return false;
+        memcpy(to->metadata, from->metadata, from->metadata_size);
+        to->metadata[from->metadata_size] = '\0';
+    }
+    return to->topic != NULL;
+}
+
+static int take_offsets(const rd_kafka_topic_partition_list_t *list,
+                        struct kb_group_offset **offsets, size_t *count,
+                        struct kbp_error *err)
+{
+    struct kb_group_offset *all = calloc((size_t)list->cnt + 1, sizeof *all);
+    size_t n = 0;
+    int i;
+
+    if (!all)
+        return kb_fail_nomem(err, "a group's offsets");
+    for (i = 0; i < list->cnt; i++) {
+        /* A partition without a commit. */
+        if (list->elems[i].offset < 0 && !list->elems[i].err)
+            continue;
+        n++;
+        if (!copy_offset(&list->elems[i], &all[n - 1])) {
+            kb_group_offsets_free(all, n);
+            return kb_fail_nomem(err, "a group's offsets");
+        }
+    }
+    *offsets = all;
+    *count = n;
+    return KBP_OK;
+}
+
+/* The one group of a result; NULL and an error if it failed. */
+static const rd_kafka_topic_partition_list_t *
+group_list(struct kb_admin *admin, const rd_kafka_group_result_t **results,
+           size_t count, const char *what, const char *group,
+           struct kbp_error *err)
+{
+    const rd_kafka_error_t *failed;
+    const rd_kafka_topic_partition_list_t *list;
+
+    if (count != 1) {
+        (void)kb_fail(err, KBP_ERR_PROTOCOL, "%s group %s: no answer", what,
+                      group);
+        return NULL;
+    }
+    failed = rd_kafka_group_result_error(results[0]);
+    if (failed) {
+        (void)kb_fail_rdkafka(admin, err, rd_kafka_error_code(failed),
+                              rd_kafka_error_string(failed), "%s group %s",
+                              what, group);
+        return NULL;
+    }
+    list = rd_kafka_group_result_partitions(results[0]);
+    if (!list)
+        (void)kb_fail(err, KBP_ERR_PROTOCOL, "%s group %s: no answer", what,
+                      group);
+    return list;
+}
+
+int kb_admin_group_offsets(struct kb_admin *admin, const char *group,
+                           struct kb_group_offset **offsets, size_t *count,
+                           struct kbp_error *err)
+{
+    struct kb_admin_call call = {NULL, NULL};
+    rd_kafka_ListConsumerGroupOffsets_t *asked =
+        rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
+    rd_kafka_event_t *event = NULL;
+    int rc = kb_admin_call_init(
+        admin, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, &call, err);
+
+    if (rc == KBP_OK) {
+        rd_kafka_ListConsumerGroupOffsets(admin->rk, &asked, 1, call.options,
+                                          call.queue);
+        rc = kb_admin_wait(admin, &call, "OffsetFetch", &event, err);
+    }
+    if (rc == KBP_OK) {
+        size_t n = 0;
+        const rd_kafka_group_result_t **results =
+            rd_kafka_ListConsumerGroupOffsets_result_groups(
+                rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
+        const rd_kafka_topic_partition_list_t *list =
+            group_list(admin, results, n, "reading the offsets of", group, err);
+
+        rc = list ? take_offsets(list, offsets, count, err) : err->status;
+    }
+    if (event)
+        rd_kafka_event_destroy(event);
+    kb_admin_call_release(&call);
+    rd_kafka_ListConsumerGroupOffsets_destroy(asked);
+    return rc;
+}
+
+static rd_kafka_topic_partition_list_t *
+list_of(const struct kb_group_offset *offsets, size_t count)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)count);
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        rd_kafka_topic_partition_t *to = rd_kafka_topic_partition_list_add(
+            list, offsets[i].topic, offsets[i].partition);
+
+        to->offset = offsets[i].offset;
+        if (offsets[i].metadata) {
+            /* librdkafka's destroy() free()s it. */
+            to->metadata = kb_strdup(offsets[i].metadata);
+            to->metadata_size = to->metadata ? strlen(offsets[i].metadata) : 0;
+        }
+    }
+    return list;
+}
+
+/* What became of each; those that the answer leaves out have failed. */
+static void take_errors(const rd_kafka_topic_partition_list_t *list,
+                        struct kb_group_offset *offsets, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        const rd_kafka_topic_partition_t *got =
+            rd_kafka_topic_partition_list_find(
+                (rd_kafka_topic_partition_list_t *)(uintptr_t)list,
+                offsets[i].topic, offsets[i].partition);
+
+        offsets[i].error = got ? (int16_t)got->err : -1;
+    }
+}
+
+int kb_admin_commit_group_offsets(struct kb_admin *admin, const char *group,
+                                  struct kb_group_offset *offsets, size_t count,
+                                  struct kbp_error *err)
+{
+    struct kb_admin_call call = {NULL, NULL};
+    rd_kafka_topic_partition_list_t *wanted;
+    rd_kafka_AlterConsumerGroupOffsets_t *asked;
+    rd_kafka_event_t *event = NULL;
+    int rc;
+
+    if (count == 0)
+        return KBP_OK;
+    wanted = list_of(offsets, count);
+    asked = rd_kafka_AlterConsumerGroupOffsets_new(group, wanted);
+    rd_kafka_topic_partition_list_destroy(wanted);
+    rc = kb_admin_call_init(admin, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS,
+                            &call, err);
+    if (rc == KBP_OK) {
+        rd_kafka_AlterConsumerGroupOffsets(admin->rk, &asked, 1, call.options,
+                                           call.queue);
+        rc = kb_admin_wait(admin, &call, "OffsetCommit", &event, err);
+    }
+    if (rc == KBP_OK) {
+        size_t n = 0;
+        const rd_kafka_group_result_t **results =
+            rd_kafka_AlterConsumerGroupOffsets_result_groups(
+                rd_kafka_event_AlterConsumerGroupOffsets_result(event), &n);
+        const rd_kafka_topic_partition_list_t *list =
+            group_list(admin, results, n, "committing for", group, err);
+
+        if (list)
+            take_errors(list, offsets, count);
+        else
+            rc = err->status;
+    }
+    if (event)
+        rd_kafka_event_destroy(event);
+    kb_admin_call_release(&call);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(asked);
+    return rc;
+}

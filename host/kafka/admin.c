@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "kafka/admin_impl.h"
 #include "kafka/error.h"
+#include "kafka/pump_set.h"
 #include "kafka/tcp.h"
 
 #define ERRSTR_MAX 512
@@ -96,6 +97,13 @@ static void on_log(const rd_kafka_t *rk, int level, const char *fac,
     kb_debug("librdkafka: %s: %s", fac, buf);
 }
 
+void kb_admin_note_error(struct kb_admin *admin, const char *text)
+{
+    (void)pthread_mutex_lock(&admin->lock);
+    (void)snprintf(admin->last_error, sizeof admin->last_error, "%s", text);
+    (void)pthread_mutex_unlock(&admin->lock);
+}
+
 /* [whoever polls: the caller] */
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
@@ -104,12 +112,9 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     (void)rk;
     kb_debug("librdkafka: %s: %s", rd_kafka_err2name((rd_kafka_resp_err_t)code),
              reason);
-    /* That all are down is said after why. */
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-        return;
-    (void)pthread_mutex_lock(&admin->lock);
-    (void)snprintf(admin->last_error, sizeof admin->last_error, "%s", reason);
-    (void)pthread_mutex_unlock(&admin->lock);
+    /* That all are down is said after why; and a pump says it better. */
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !admin->pumps)
+        kb_admin_note_error(admin, reason);
 }
 
 /* Brokers are where the overrides say. [librdkafka's threads] */
@@ -159,10 +164,7 @@ static int64_t between(int64_t value, int64_t min, int64_t max)
     return value < min ? min : value > max ? max : value;
 }
 
-/*
- * How librdkafka connects: all of it is here.  It dials by itself, in
- * PLAINTEXT.
- */
+/* PLAINTEXT librdkafka dials by itself; what is more goes over the bridge. */
 static int make_conf(struct kb_admin *admin, const char *servers,
                      rd_kafka_conf_t **made, struct kbp_error *err)
 {
@@ -197,6 +199,8 @@ static int make_conf(struct kb_admin *admin, const char *servers,
                         between(net->connect_timeout_ms, 1000, 300000), err);
     if (rc == KBP_OK)
         rc = set_number(conf, "reconnect.backoff.max.ms", 1000, err);
+    if (rc == KBP_OK && net->security)
+        rc = kb_admin_bridge(admin, conf, err);
     if (rc != KBP_OK) {
         rd_kafka_conf_destroy(conf);
         return rc;
@@ -260,6 +264,7 @@ void kb_admin_close(struct kb_admin *admin)
         return;
     if (admin->rk)
         rd_kafka_destroy(admin->rk);
+    kb_pump_set_free(admin->pumps);
     (void)pthread_mutex_destroy(&admin->lock);
     free(admin);
 }

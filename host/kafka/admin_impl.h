@@ -13,8 +13,16 @@ struct kb_admin {
     rd_kafka_t *rk;
     struct kb_net_config net;
     pthread_mutex_t lock;
-    char last_error[256]; /* what librdkafka's threads said last */
+    char last_error[KBP_MESSAGE_MAX]; /* why a connection failed last */
+    struct kb_pump_set *pumps; /* its connections; NULL: it dials by itself */
 };
+
+/* [any thread] */
+void kb_admin_note_error(struct kb_admin *admin, const char *text);
+
+/* Let it connect through our transport: admin_bridge.c. */
+int kb_admin_bridge(struct kb_admin *admin, rd_kafka_conf_t *conf,
+                    struct kbp_error *err);
 
 /*
  * A call on its way: options and a queue of its own, so that an answer which

@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: Apache-2.0
+// archive_commit.cc - the manifest's log: commits, folds, crashes, rivals.
+#include "archive_harness.h"
+
+#include <functional>
+
+namespace
+{
+
+using kbt::dense;
+using kbt::Error;
+using kbt::Frame;
+using kbt::Store;
+using kbt::uuid;
+
+class Manifest
+{
+  public:
+    Manifest() = default;
+    Manifest(const Manifest &) = delete;
+    ~Manifest()
+    {
+        kb_manifest_free(m);
+    }
+    int load(Store &store, const char *id = "b")
+    {
+        kb_manifest_free(m);
+        m = nullptr;
+        return kb_manifest_load(&m, store.session, id, &err);
+    }
+    kb_partition_log *log(uint8_t topic, int32_t partition)
+    {
+        kb_uuid id = uuid(topic);
+        kb_generation *g = kb_manifest_generation(m, &id);
+
+        return g ? kb_generation_partition(g, partition) : nullptr;
+    }
+    int64_t resume(uint8_t topic, int32_t partition)
+    {
+        kb_partition_log *l = log(topic, partition);
+
+        return l ? kb_partition_resume(l) : -1;
+    }
+
+    kb_manifest *m = nullptr;
+    Error err;
+};
+
+// A run of a backup that writes `count` records to each of two partitions a
+// step, whatever is there already.
+class Backup
+{
+  public:
+    explicit Backup(Store &store, kb_lease *lease = nullptr) : store_(store)
+    {
+        rc = manifest.load(store);
+        if (rc == KBP_ERR_NOT_FOUND)
+            rc = kb_manifest_new(&manifest.m, "b", &err);
+        if (rc == KBP_OK)
+            rc = kb_committer_begin(&committer, store.session, manifest.m,
+                                    lease, 0, &err);
+        if (rc == KBP_OK)
+            rc = kb_entry_new(&entry, &err);
+    }
+    Backup(const Backup &) = delete;
+    ~Backup()
+    {
+        kb_entry_free(entry);
+    }
+
+    int topic(uint8_t n, int32_t partitions = 2)
+    {
+        kb_topic_desc desc{};
+        kb_topic_config config{const_cast<char *>("retention.ms"),
+                               const_cast<char *>("\"quoted\" \\ \n"),
+                               const_cast<char *>("topic")};
+        kb_uuid id = uuid(n);
+        std::string name = "topic-" + std::to_string(n);
+
+        desc.partition_count = partitions;
+        desc.replication_factor = 1;
+        desc.configs = &config;
+        desc.config_count = 1;
+        desc.configs_known = true;
+        desc.described_ms = 5;
+        return kb_entry_topic(entry, name.c_str(), &id, true, &desc, &err);
+    }
+    // Records [start, start + count) of a partition, then a marker.
+    int extent(uint8_t topic, int32_t partition, int64_t start, int count,
+               uint32_t segment)
+    {
+        kb_coverage c;
+        kb_last_batch last{true, start, 77, 3};
+        kb_stored_batch s{start, start + count, static_cast<uint32_t>(count),
+                          100,   1000 + start,  1000 + start,
+                          true};
+        kb_uuid id = uuid(topic);
+
+        kb_coverage_init(&c, start);
+        int r = kb_coverage_batch(&c, &s, &err);
+        if (r == KBP_OK)
+            r = kb_coverage_skip(&c, KB_RANGE_MARKER, start + count + 1, &err);
+        if (r == KBP_OK)
+            r = kb_entry_extent(entry, &id, partition, &c, segment, &last,
+                                &err);
+        kb_coverage_release(&c);
+        return r;
+    }
+    int commit()
+    {
+        int r = kb_commit(&committer, entry, &err);
+
+        return r == KBP_OK ? kb_entry_reset(entry, &err) : r;
+    }
+    // A segment with the next records of both partitions, committed.
+    int step(int count = 9)
+    {
+        int64_t at[2];
+        std::vector<Frame> frames;
+        uint32_t segment = 0;
+        kb_name name = committer.next;
+
+        name.seq = ++segments;
+        for (int32_t p = 0; p < 2; p++) {
+            at[p] = manifest.resume(1, p);
+            if (at[p] < 0)
+                at[p] = 100;
+            frames.emplace_back(uuid(1), p,
+                                std::vector<std::string>{dense(at[p], count)});
+        }
+        kb_segment_info info;
+        try {
+            info = kbt::write_segment(store_, "b", name, frames, 0);
+        } catch (const std::runtime_error &) {
+            return KBP_ERR_DENIED;
+        }
+        int r = kb_entry_segment(entry, &info, &segment, &err);
+        if (r == KBP_OK && !manifest.log(1, 0))
+            r = topic(1);
+        for (int32_t p = 0; p < 2 && r == KBP_OK; p++)
+            r = extent(1, p, at[p], count, segment);
+        return r == KBP_OK ? commit() : r;
+    }
+    int end(kb_run_status status = KB_RUN_COMPLETE)
+    {
+        int r = kb_entry_run_end(entry, status, &err);
+
+        if (r == KBP_OK)
+            r = commit();
+        return r == KBP_OK ? kb_fold(&committer, &err) : r;
+    }
+
+    Manifest manifest;
+    kb_committer committer{};
+    kb_entry *entry = nullptr;
+    uint32_t segments = 0;
+    int rc = KBP_OK;
+    Error err;
+
+  private:
+    Store &store_;
+};
+
+TEST(ArchiveCommit, ResumesWhereTheAccountedOffsetsEnd)
+{
+    Store store;
+    Manifest m;
+    {
+        Backup run(store);
+
+        ASSERT_EQ(KBP_OK, run.rc) << run.err.text();
+        ASSERT_EQ(KBP_OK, run.step()) << run.err.text();
+        ASSERT_EQ(KBP_OK, run.step()) << run.err.text();
+        EXPECT_EQ(120, run.manifest.resume(1, 0));
+    } /* killed here */
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    EXPECT_EQ(120, m.resume(1, 0));
+    EXPECT_EQ(120, m.resume(1, 1));
+    EXPECT_EQ(100, kb_partition_start(m.log(1, 0)));
+    EXPECT_TRUE(m.log(1, 0)->last.known);
+    EXPECT_EQ(110, m.log(1, 0)->last.base_offset);
+    EXPECT_EQ(77u, m.log(1, 0)->last.crc32c);
+    EXPECT_EQ(3, m.log(1, 0)->last.leader_epoch);
+    EXPECT_EQ(KBP_OK, kb_manifest_check(m.m, nullptr, nullptr, &m.err));
+    EXPECT_EQ(KB_RUN_RUNNING, m.m->runs[0].status);
+    ASSERT_EQ(1u, m.m->generation_count);
+    EXPECT_STREQ("topic-1", m.m->generations[0].topic);
+    EXPECT_EQ(2, m.m->generations[0].desc.partition_count);
+    EXPECT_STREQ("\"quoted\" \\ \n", m.m->generations[0].desc.configs[0].value);
+    {
+        Backup run(store);
+
+        ASSERT_EQ(KBP_OK, run.step()) << run.err.text();
+        ASSERT_EQ(KBP_OK, run.end()) << run.err.text();
+    }
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    EXPECT_EQ(130, m.resume(1, 1));
+    EXPECT_EQ(2u, m.m->run_count);
+    EXPECT_EQ(KB_RUN_COMPLETE, m.m->runs[1].status);
+    EXPECT_EQ(3u, m.m->segment_count);
+    /* All is folded: no entry is left. */
+    EXPECT_TRUE(store.keys("b/manifest/").empty());
+}
+
+std::string dump(Store &store)
+{
+    Manifest m;
+    std::string out;
+
+    if (m.load(store) != KBP_OK)
+        return m.err.text();
+    for (size_t i = 0; i < m.m->generation_count; i++) {
+        const kb_generation &g = m.m->generations[i];
+
+        out += std::string(g.topic) + " " + std::to_string(g.number) + "\n";
+        for (size_t p = 0; p < g.partition_count; p++) {
+            const kb_partition_log &l = g.partitions[p];
+
+            out += " " + std::to_string(l.partition);
+            for (size_t e = 0; e < l.extent_count; e++)
+                out += " [" + std::to_string(l.extents[e].start) + "," +
+                       std::to_string(l.extents[e].end) + ")x" +
+                       std::to_string(l.extents[e].sums.records);
+            for (size_t r = 0; r < l.ranges.count; r++)
+                out += " " +
+                       std::string(kb_range_word(l.ranges.items[r].kind)) +
+                       std::to_string(l.ranges.items[r].start);
+            out += "\n";
+        }
+    }
+    return out;
+}
+
+int whole_run(Store &store, int steps)
+{
+    Backup run(store);
+    int rc = run.rc;
+
+    for (int i = 0; i < steps && rc == KBP_OK; i++)
+        rc = run.step();
+    return rc == KBP_OK ? run.end() : rc;
+}
+
+// Run until `n` steps of work are in the archive, then end.
+void finish_run(Store &store, int64_t until)
+{
+    Backup run(store);
+
+    ASSERT_EQ(KBP_OK, run.rc) << run.err.text();
+    while (run.manifest.resume(1, 0) < until)
+        ASSERT_EQ(KBP_OK, run.step()) << run.err.text();
+    ASSERT_EQ(KBP_OK, run.end()) << run.err.text();
+}
+
+TEST(ArchiveCommit, AKillAtAnyChangeOfTheStoreLeavesABackupThatGoesOn)
+{
+    std::string undisturbed;
+    {
+        Store store;
+
+        ASSERT_EQ(KBP_OK, whole_run(store, 3));
+        ASSERT_EQ(KBP_OK, whole_run(store, 3));
+        undisturbed = dump(store);
+    }
+    int died = 0;
+    for (int at = 1; at < 100; at++) {
+        std::string name = "crash-" + std::to_string(at);
+        Store alive(Store::Settings{{"name", name}});
+        int rc;
+
+        ASSERT_EQ(KBP_OK, whole_run(alive, 3));
+        {
+            Store dying(Store::Settings{{"name", name},
+                                        {"dies_at", std::to_string(at)}});
+
+            rc = whole_run(dying, 3);
+        }
+        Manifest m;
+        ASSERT_EQ(KBP_OK, m.load(alive)) << at << " " << m.err.text();
+        EXPECT_EQ(KBP_OK, kb_manifest_check(m.m, nullptr, nullptr, &m.err))
+            << at << " " << m.err.text();
+        EXPECT_GE(m.resume(1, 0), 130) << at;
+        EXPECT_EQ(m.resume(1, 0), m.resume(1, 1)) << at;
+        /* Every segment that is named is there. */
+        for (size_t i = 0; i < m.m->segment_count; i++)
+            EXPECT_NO_THROW(
+                (void)alive.get(kbt::segment_key("b", m.m->segments[i].name)));
+        finish_run(alive, 160);
+        EXPECT_EQ(undisturbed, dump(alive)) << at;
+        EXPECT_TRUE(alive.keys("b/manifest/").empty()) << at;
+        if (rc == KBP_OK)
+            break;
+        died++;
+    }
+    EXPECT_GT(died, 8);
+    EXPECT_LT(died, 98);
+}
+
+TEST(ArchiveCommit, ALostAnswerIsNoSecondCommit)
+{
+    for (const char *how : {"done", "undone"}) {
+        Store store(Store::Settings{{"unsure", how}});
+
+        EXPECT_EQ(KBP_OK, whole_run(store, 3)) << how;
+        Manifest m;
+        ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+        EXPECT_EQ(130, m.resume(1, 0)) << how;
+        EXPECT_EQ(KBP_OK, kb_manifest_check(m.m, nullptr, nullptr, &m.err));
+    }
+}
+
+TEST(ArchiveCommit, WorksInAStoreWithoutConditions)
+{
+    Store store(Store::Settings{{"conditions", "false"}});
+    Manifest m;
+
+    EXPECT_EQ(KBP_OK, whole_run(store, 3));
+    EXPECT_EQ(KBP_OK, whole_run(store, 3));
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    EXPECT_EQ(160, m.resume(1, 0));
+}
+
+TEST(ArchiveCommit, WhatAWriterCommitsAfterItWasReplacedNeverCounts)
+{
+    Store store;
+    Backup old(store);
+
+    ASSERT_EQ(KBP_OK, old.step());
+    Backup next(store); /* took over; `old` doesn't know */
+    ASSERT_EQ(KBP_OK, old.step()) << old.err.text();
+    ASSERT_EQ(KBP_OK, next.step()) << next.err.text();
+    {
+        Manifest m;
+
+        ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+        EXPECT_EQ(120, m.resume(1, 0));
+        EXPECT_EQ(2u, m.m->segment_count);
+        EXPECT_EQ(KBP_OK, kb_manifest_check(m.m, nullptr, nullptr, &m.err));
+    }
+    ASSERT_EQ(KBP_OK, next.end());
+    /* Nor once the new one has folded; and the old one can't fold over it. */
+    ASSERT_EQ(KBP_OK, old.step()) << old.err.text();
+    EXPECT_EQ(KBP_ERR_CONFLICT, old.end());
+    Manifest m;
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    EXPECT_EQ(120, m.resume(1, 0));
+    EXPECT_EQ(2u, m.m->segment_count);
+    /* The next run sweeps what is void. */
+    ASSERT_EQ(KBP_OK, whole_run(store, 1));
+    EXPECT_TRUE(store.keys("b/manifest/").empty());
+}
+
+TEST(ArchiveCommit, AReaderSeesOneStateWhileItIsFolded)
+{
+    /* The reader's list comes before a fold, its gets after: simulated by a
+       store where the entries are gone and manifest.json is older. */
+    Store store;
+    Backup run(store);
+    Manifest m;
+
+    ASSERT_EQ(KBP_OK, run.step());
+    ASSERT_EQ(KBP_OK, kb_fold(&run.committer, &run.err));
+    ASSERT_EQ(KBP_OK, run.step());
+    ASSERT_EQ(KBP_OK, run.step());
+    ASSERT_EQ(KBP_OK, m.load(store));
+    EXPECT_EQ(130, m.resume(1, 0));
+    /* An entry that is lost is said, not passed over. */
+    auto keys = store.keys("b/manifest/");
+    ASSERT_EQ(2u, keys.size());
+    store.remove(keys[0]);
+    EXPECT_EQ(KBP_ERR_CORRUPT, m.load(store));
+    EXPECT_NE(std::string::npos, m.err.text().find(keys[0])) << m.err.text();
+}
+
+TEST(ArchiveCommit, RefusesOffsetsThatDontGoOn)
+{
+    Store store;
+    Backup run(store);
+    kb_uuid unknown = uuid(9);
+    kb_coverage c;
+
+    ASSERT_EQ(KBP_OK, run.step());
+    std::string before = dump(store);
+    kb_name name = run.committer.next;
+    name.seq = 50;
+    auto info = kbt::write_segment(store, "b", name,
+                                   {Frame(uuid(1), 0, {dense(200, 3)})}, 0);
+    uint32_t segment = 9;
+    ASSERT_EQ(KBP_OK, kb_entry_segment(run.entry, &info, &segment, &run.err));
+    EXPECT_EQ(0u, segment);
+    ASSERT_EQ(KBP_OK, run.extent(1, 0, 200, 3, segment));
+    EXPECT_EQ(KBP_ERR_MISUSE, run.commit());
+    EXPECT_NE(std::string::npos, run.err.text().find("topic-1/0"));
+    EXPECT_EQ(before, dump(store));
+    EXPECT_EQ(110, run.manifest.resume(1, 0));
+
+    ASSERT_EQ(KBP_OK, kb_entry_reset(run.entry, &run.err));
+    kb_coverage_init(&c, 0);
+    ASSERT_EQ(KBP_OK, kb_coverage_skip(&c, KB_RANGE_CLEANED, 5, &run.err));
+    ASSERT_EQ(KBP_OK, kb_entry_extent(run.entry, &unknown, 0, &c, KB_NO_SEGMENT,
+                                      nullptr, &run.err));
+    EXPECT_EQ(KBP_ERR_MISUSE, run.commit()); // who is topic 9?
+    c.end = 9;                               // no silent hole
+    EXPECT_EQ(KBP_ERR_CORRUPT,
+              kb_entry_extent(run.entry, &unknown, 0, &c, KB_NO_SEGMENT,
+                              nullptr, &run.err));
+    kb_coverage_release(&c);
+}
+
+TEST(ArchiveCommit, ATopicMadeAgainIsAGenerationOfItsOwn)
+{
+    Store store;
+    Backup run(store);
+    kb_uuid first = uuid(1);
+    kb_uuid second = uuid(2);
+    kb_topic_desc desc{};
+    Manifest m;
+
+    ASSERT_EQ(KBP_OK, run.step());
+    desc.partition_count = 4;
+    ASSERT_EQ(KBP_OK,
+              kb_entry_topic_deleted(run.entry, &first, 12345, &run.err));
+    ASSERT_EQ(KBP_OK, kb_entry_topic(run.entry, "topic-1", &second, true, &desc,
+                                     &run.err));
+    ASSERT_EQ(KBP_OK, run.commit()) << run.err.text();
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    kb_generation *g = kb_manifest_topic(m.m, "topic-1");
+    ASSERT_NE(nullptr, g);
+    EXPECT_EQ(2u, g->number);
+    EXPECT_EQ(0u, g->partition_count); // an empty topic is in the backup, too
+    EXPECT_EQ(4, g->desc.partition_count);
+    EXPECT_EQ(12345, kb_manifest_generation(m.m, &first)->deleted_ms);
+    EXPECT_EQ(110, m.resume(1, 0));
+    EXPECT_EQ(nullptr, kb_manifest_topic(m.m, "topic"));
+    EXPECT_EQ(nullptr, kb_manifest_topic(m.m, "topic-10"));
+}
+
+TEST(ArchiveCommit, WhatIsPendingEndsWhenItComes)
+{
+    Store store;
+    Backup run(store);
+    kb_uuid one = uuid(1);
+    Manifest m;
+
+    ASSERT_EQ(KBP_OK, run.step());
+    ASSERT_EQ(KBP_OK, kb_entry_pending(run.entry, &one, 0, KB_RANGE_OPEN_TXN,
+                                       115, &run.err));
+    ASSERT_EQ(KBP_OK, kb_entry_run_reason(run.entry, "topic-1", 0,
+                                          "open transaction", &run.err));
+    ASSERT_EQ(KBP_OK, run.end(KB_RUN_INCOMPLETE)) << run.err.text();
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    EXPECT_EQ(110, m.log(1, 0)->pending.start);
+    EXPECT_EQ(115, m.log(1, 0)->pending.end);
+    EXPECT_EQ(KB_RANGE_OPEN_TXN, m.log(1, 0)->pending.kind);
+    EXPECT_EQ(110, m.resume(1, 0));
+    ASSERT_EQ(1u, m.m->runs[0].reason_count);
+    EXPECT_STREQ("open transaction", m.m->runs[0].reasons[0].text);
+    EXPECT_EQ(KB_RUN_INCOMPLETE, m.m->runs[0].status);
+    ASSERT_EQ(KBP_OK, whole_run(store, 1));
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    EXPECT_EQ(0, m.log(1, 0)->pending.end);
+}
+
+TEST(ArchiveCommit, ACommitCostsWhatIsNewHoweverLargeTheArchiveIs)
+{
+    Store store;
+    Backup run(store);
+    uint64_t first = 0; /* the largest entry of the first thousand commits */
+    uint64_t last = 0;
+
+    for (int i = 0; i < 3000; i++) {
+        uint64_t before = run.committer.bytes_written;
+        uint64_t folds = run.committer.folds;
+
+        ASSERT_EQ(KBP_OK, run.step(1)) << run.err.text();
+        if (run.committer.folds != folds)
+            continue;
+        uint64_t bytes = run.committer.bytes_written - before;
+        uint64_t &largest = i < 1000 ? first : last;
+        largest = std::max(largest, bytes);
+    }
+    EXPECT_LE(last, first + 32) << first << " " << last; /* longer numbers */
+    /* With the folds' share: no more than what a commit may cost. */
+    EXPECT_LT(run.committer.bytes_written, 3000 * (last + 16384));
+    EXPECT_GT(run.committer.folds, 2u);
+    EXPECT_LT(run.committer.folds, 20u);
+    EXPECT_LT(store.keys("b/manifest/").size(), 600u);
+}
+
+TEST(ArchiveManifest, NamesTheReferencesFormatAndNewerOnes)
+{
+    Store store;
+    Manifest m;
+
+    store.put("b/manifest.json",
+              "{\"backup_id\":\"b\",\"created_at\":1,\"topics\":[]}");
+    EXPECT_EQ(KBP_ERR_UNSUPPORTED, m.load(store));
+    EXPECT_NE(std::string::npos, m.err.text().find("OSO kafka-backup"));
+    store.put("b/manifest.json", "{\"format_version\":3}");
+    EXPECT_EQ(KBP_ERR_UNSUPPORTED, m.load(store));
+    EXPECT_NE(std::string::npos, m.err.text().find("format 3"));
+    store.put("b/manifest.json", "{\"format_version\":2,");
+    EXPECT_EQ(KBP_ERR_CORRUPT, m.load(store));
+    EXPECT_NE(std::string::npos, m.err.text().find("b/manifest.json"));
+    EXPECT_EQ(KBP_ERR_NOT_FOUND, m.load(store, "other"));
+    EXPECT_EQ(KBP_ERR_CONFIG, m.load(store, "../x"));
+}
+
+TEST(ArchiveManifest, FindsHolesOverlapsAndWrongSums)
+{
+    Store store;
+    Manifest m;
+    auto with = [&](const std::string &extents, const std::string &ranges) {
+        store.put("b/manifest.json",
+                  "{\"format_version\":2,\"folded\":[],\"segments\":[\""
+                  "20261124T204532123Z-000-00000001,"
+                  "oAAAAAAAAAAAAAAAAAAAAQ,1000,100,1,1,10,10,5,\"],"
+                  "\"topics\":[{\"name\":\"t\",\"generation\":1,"
+                  "\"id\":\"oAAAAAAAAAAAAAAAAAAAAQ\",\"partitions\":[{"
+                  "\"partition\":0,\"extents\":\"" +
+                      extents + "\",\"ranges\":\"" + ranges + "\"}]}]}");
+        EXPECT_EQ(KBP_OK, m.load(store)) << m.err.text();
+        return kb_manifest_check(m.m, nullptr, nullptr, &m.err) == KBP_OK
+                   ? std::string()
+                   : m.err.text();
+    };
+    auto has = [](const std::string &text, const char *part) {
+        return text.find(part) != std::string::npos;
+    };
+
+    EXPECT_EQ(
+        "", with("0,0,10,8,1,1,61,5,5;-,10,20,0,0,0,0,-,-", "m,9,10;c,10,20"));
+    EXPECT_EQ("", with("0,0,10,8,0,1,61,5,-;-,10,20,0,0,0,0,-,-", "c,8,20"));
+    EXPECT_TRUE(
+        has(with("0,0,10,8,1,1,61,5,5;-,11,20,0,0,0,0,-,-", "m,9,10;c,11,20"),
+            "10 to 11 are not accounted for"));
+    EXPECT_TRUE(
+        has(with("0,0,10,8,1,1,61,5,5;-,9,20,0,0,0,0,-,-", "m,9,10;c,10,20"),
+            "9 to 10 are accounted for twice"));
+    EXPECT_TRUE(has(with("0,0,10,8,0,1,61,5,5", "m,9,10"),
+                    "8 records, 0 missing inside batches, 1 in ranges"));
+    EXPECT_TRUE(has(with("0,0,10,9,0,1,61,5,5", "m,9,10;m,12,14"), "outside"));
+}
+
+} // namespace

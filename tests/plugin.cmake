@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+kb_unit_test(base_bytes LINKS kb_base)
+kb_unit_test(base_flow LINKS kb_base)
+kb_unit_test(base_text LINKS kb_base)
 kb_unit_test(codec_formats LINKS kb_plugin)
 kb_unit_test(plugin_codec LINKS kb_plugin)
 kb_unit_test(plugin_storage LINKS kb_plugin)
+kb_unit_test(storage_retry LINKS kb_plugin)
 
 # Its write() and fsync() stand in for libc's in the plugin it loads.
 kb_unit_test(storage_filesystem LINKS kb_plugin)

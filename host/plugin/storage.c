@@ -428,6 +428,7 @@ int kb_store_list(struct kb_store_session *session, const char *prefix,
         .after = after,
     };
     struct kb_tries tries;
+    char *from = NULL;
     int status;
 
     kb_tries_begin(&tries, session);
@@ -447,9 +448,17 @@ int kb_store_list(struct kb_store_session *session, const char *prefix,
         status = kb_tries_failed(&tries, status, err);
         if (status != KBP_OK)
             break;
-        if (listing.last)
-            request.after = listing.last;
+        /* The plugin reads it while `last` moves on: a copy. */
+        free(from);
+        from = listing.last ? kb_strdup(listing.last) : NULL;
+        if (from)
+            request.after = from;
+        else if (listing.last) {
+            status = kb_fail_nomem(err, "a key");
+            break;
+        }
     }
+    free(from);
     free(listing.last);
     if (status != KBP_OK)
         return kb_err_wrap(err, "storage %s: list \"%s\"", type->name, prefix);

@@ -165,6 +165,7 @@ struct kb_batch_builder {
     int32_t last_offset_delta;
     bool keep_offsets;   /* set it behind a reset */
     int64_t base_offset; /* with keep_offsets: the first record's */
+    uint16_t attributes; /* to be set besides the codec's; mostly none */
 };
 
 /* Begin anew; the memory is kept. An all-zero builder wants it, too. */

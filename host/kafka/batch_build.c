@@ -61,6 +61,7 @@ void kb_batch_builder_reset(struct kb_batch_builder *builder)
     builder->last_offset_delta = -1;
     builder->keep_offsets = false;
     builder->base_offset = 0;
+    builder->attributes = 0;
 }
 
 void kb_batch_builder_release(struct kb_batch_builder *builder)
@@ -179,7 +180,7 @@ int kb_batch_builder_finish(const struct kb_batch_builder *builder, int codec,
     kb_store_be32(to + 8, (uint32_t)(len - KB_BATCH_LENGTH_AT));
     kb_store_be32(to + 12, UINT32_MAX);
     to[16] = 2;
-    kb_store_be16(to + 21, (uint16_t)(codec & (int)KB_BATCH_CODEC));
+    kb_store_be16(to + 21, (uint16_t)((unsigned)codec | builder->attributes));
     kb_store_be32(to + 23, (uint32_t)builder->last_offset_delta);
     kb_store_be64(to + 27, (uint64_t)builder->base_timestamp);
     kb_store_be64(to + 35, (uint64_t)builder->max_timestamp);

@@ -12,11 +12,13 @@
 #include "kafka/batch.h"
 
 /*
- * Convert the message (plain or wrapper) at the start of the bytes: appends
- * one or more batches to `out`, leaves out records below `from` (a fetch may
- * begin in the middle of a wrapper), and sets `*used` to its length and
- * `*next_offset`.  KBP_OK, KB_BATCH_CUT, or KBP_ERR_CORRUPT (its CRC-32 is
- * checked).  Records keep their codec.
+ * Convert what stands at the start of the bytes: a wrapper, or a run of plain
+ * messages with offsets one after the other (so that thousands of them don't
+ * become thousands of batches).  Appends batches to `out`, leaves out records
+ * below `from` (a fetch may begin in the middle of a wrapper), and sets
+ * `*used` to the length of what was converted and `*next_offset`; appends
+ * nothing if all were below.  KBP_OK, KB_BATCH_CUT, or KBP_ERR_CORRUPT (its CRC-32 is checked).
+ * Records keep their codec, and LogAppendTime stays what it is.
  */
 int kb_msgset_convert(const void *bytes, size_t len, int64_t from,
                       struct kb_codec_worker *codecs, struct kb_buf *out,

@@ -4,6 +4,8 @@
 
 #include "plugin/codec.h"
 
+#define LZ4 3
+
 static int no_codecs(int codec, struct kbp_error *err)
 {
     return kb_fail(err, KBP_ERR_UNSUPPORTED,
@@ -21,6 +23,22 @@ int kb_unpack(struct kb_codec_worker *codecs, int codec, const void *in,
     if (!codecs)
         return no_codecs(codec, err);
     rc = kb_codec_worker_kafka(codecs, codec, &session, err);
+    if (rc != KBP_OK)
+        return rc;
+    return kb_codec_decompress(session, in, in_len, &sink, err);
+}
+
+int kb_unpack_magic0(struct kb_codec_worker *codecs, int codec, const void *in,
+                     size_t in_len, size_t limit, struct kb_buf *out,
+                     struct kbp_error *err)
+{
+    struct kbp_sink sink = kb_buf_sink(out, limit);
+    struct kb_codec_session *session = NULL;
+    int rc;
+
+    if (codec != LZ4 || !codecs)
+        return kb_unpack(codecs, codec, in, in_len, limit, out, err);
+    rc = kb_codec_worker_named(codecs, "lz4-magic0", &session, err);
     if (rc != KBP_OK)
         return rc;
     return kb_codec_decompress(session, in, in_len, &sink, err);

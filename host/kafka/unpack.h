@@ -16,6 +16,14 @@ int kb_unpack(struct kb_codec_worker *codecs, int codec, const void *in,
               size_t in_len, size_t limit, struct kb_buf *out,
               struct kbp_error *err);
 
+/*
+ * The same for a wrapper of magic 0, whose lz4 frames have a checksum of their
+ * own making (KAFKA-3160).
+ */
+int kb_unpack_magic0(struct kb_codec_worker *codecs, int codec, const void *in,
+                     size_t in_len, size_t limit, struct kb_buf *out,
+                     struct kbp_error *err);
+
 /* Append what is compressed to `out`. */
 int kb_pack(struct kb_codec_worker *codecs, int codec, const void *in,
             size_t in_len, struct kb_buf *out, struct kbp_error *err);

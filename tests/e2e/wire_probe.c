@@ -27,6 +27,7 @@ static struct kb_net_config net;
 static struct kb_client *client;
 static const char *bootstrap;
 static struct kbp_error err = KB_ERR_INIT;
+static FILE *dump; /* of `dump`: the records of partition 0 */
 
 /* PROBE_<NAME> of the environment as a number. */
 static int64_t knob(const char *name, int64_t otherwise)
@@ -172,6 +173,7 @@ struct part {
 };
 
 struct fetching {
+    FILE *dump; /* gets the records as they come, or NULL */
     struct part *parts;
     struct kb_block *block;
     bool keep;
@@ -201,6 +203,10 @@ static int take_batches(struct fetching *f, struct part *part,
 
         if (rc == KB_BATCH_CUT)
             break;
+        if (rc == KB_BATCH_LEGACY && f->dump) {
+            part->offset = part->end; /* one answer of these is enough */
+            return KBP_OK;
+        }
         if (rc == KB_BATCH_LEGACY)
             return kb_fail(why, KBP_ERR_UNSUPPORTED, "legacy");
         if (rc == KBP_OK)
@@ -252,6 +258,8 @@ static int fetched_one(void *data, const struct kb_fetched *fetched,
         printf("aborted %" PRId32 " pid %" PRId64 " first %" PRId64 "\n",
                fetched->partition->partition, a.producer_id, a.first_offset);
     }
+    if (f->dump && fetched->partition->partition == 0)
+        (void)fwrite(fetched->records, 1, fetched->records_len, f->dump);
     return take_batches(f, part, fetched, why);
 }
 
@@ -276,7 +284,7 @@ static int fetch_all(struct kb_conn *conn, const char *topic,
             .client_rack = "",
             .partitions = wanted,
         };
-        struct fetching f = {parts, NULL, keep, show};
+        struct fetching f = {dump, parts, NULL, keep, show};
         struct kb_buf body = KB_BUF_INIT;
         struct kb_answer answer;
         int32_t throttle_ms;
@@ -727,7 +735,7 @@ static int usage(void)
     fprintf(stderr,
             "wire_probe SERVERS versions | metadata [TOPIC...] |\n"
             "  offsets TOPIC TIMESTAMP ISOLATION | fetch TOPIC [FROM] |\n"
-            "  show TOPIC [FROM] | copy TOPIC TO | init |\n"
+            "  show TOPIC [FROM] | dump TOPIC FILE | copy TOPIC TO | init |\n"
             "  alter TOPIC KEY[=VALUE]... | producers TOPIC PARTITION |\n"
             "  admin configs TOPIC... | create TOPIC COUNT REPLICATION "
             "[KEY=VALUE...]\n"
@@ -762,6 +770,13 @@ static int run(int argc, char **argv)
         return producers(argv[3], (int32_t)number);
     if (strcmp(what, "fetch") == 0 && argc > 3)
         return fetch(argv[3], number, false);
+    if (strcmp(what, "dump") == 0 && argc == 5) {
+        int rc;
+
+        dump = fopen(argv[4], "w");
+        rc = dump ? fetch(argv[3], 0, false) : 1;
+        return dump && fclose(dump) ? 1 : rc;
+    }
     if (strcmp(what, "show") == 0 && argc > 3)
         return fetch(argv[3], number, true);
     if (strcmp(what, "copy") == 0 && argc == 5)

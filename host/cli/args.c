@@ -242,6 +242,20 @@ static int check_required(const struct kb_args *args, struct kbp_error *err)
             return kb_fail(err, KBP_ERR_CONFIG, "%s needs --%s %s",
                            command->name, command->flags[i].name,
                            command->flags[i].value);
+    if (command->looks_at_store) {
+        bool path = kb_args_times(args, "path") > 0;
+
+        if (path == (kb_args_times(args, "config") > 0))
+            return kb_fail(err, KBP_ERR_CONFIG,
+                           "%s needs --path STORE or --config FILE%s",
+                           command->name, path ? ", not both" : "");
+        if (path && command->looks_at_backup &&
+            !kb_args_times(args, "backup-id"))
+            return kb_fail(err, KBP_ERR_CONFIG,
+                           "%s needs --backup-id ID (`kafka-backup list` "
+                           "shows them)",
+                           command->name);
+    }
     if (command->operand && !args->operand)
         return kb_fail(err, KBP_ERR_CONFIG, "%s needs a %s", command->name,
                        command->operand);

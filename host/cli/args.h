@@ -41,6 +41,8 @@ struct kb_command {
     size_t flag_count;
     const struct kb_example *examples;
     size_t example_count;
+    bool looks_at_store;  /* wants --path or --config */
+    bool looks_at_backup; /* and --backup-id with --path */
     bool hidden;
     int (*run)(struct kb_program *program); /* returns an enum kb_exit */
 };

@@ -195,14 +195,8 @@ int kb_program_store(struct kb_program *program, struct kb_store **store,
     const char *path = kb_args_value(&program->args, "path");
     int status;
 
-    if (path && kb_args_value(&program->args, "config"))
-        return kb_fail(err, KBP_ERR_CONFIG,
-                       "--path and --config both name a store; give one");
     if (path)
         return open_path(program, path, store, err);
-    if (!kb_args_value(&program->args, "config"))
-        return kb_fail(err, KBP_ERR_CONFIG,
-                       "where is the store? give --path or --config");
     status = kb_program_config(program, err);
     if (status)
         return status;
@@ -219,7 +213,6 @@ const char *kb_program_backup_id(struct kb_program *program,
         return id;
     if (program->config.backup_id)
         return program->config.backup_id;
-    kb_fail(err, KBP_ERR_CONFIG,
-            "which backup? give --backup-id (`kafka-backup list` shows them)");
+    (void)kb_fail(err, KBP_ERR_CONFIG, "which backup? give --backup-id");
     return NULL;
 }

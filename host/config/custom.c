@@ -61,8 +61,8 @@ static void add_server(struct kb_reader *reader, const yaml_node_t *node,
     }
     free(host);
     copy = kb_strdup(text);
-    if (!copy || !kb_grow(reader->notes, (void **)&servers->items,
-                          servers->count, sizeof *servers->items)) {
+    if (!copy || !kb_notes_grow(reader->notes, (void **)&servers->items,
+                                servers->count, sizeof *servers->items)) {
         kb_complain(reader, node, "out of memory");
         free(copy);
         return;
@@ -195,8 +195,8 @@ static void read_override(struct kb_reader *reader, const yaml_node_t *key,
         kb_complain(reader, value,
                     "has to be \"advertised-host[:port]: host[:port]\"");
         free(one.from_host);
-    } else if (!kb_grow(reader->notes, (void **)&overrides->items,
-                        overrides->count, sizeof one)) {
+    } else if (!kb_notes_grow(reader->notes, (void **)&overrides->items,
+                              overrides->count, sizeof one)) {
         free(one.from_host);
         free(one.to_host);
     } else {
@@ -247,8 +247,9 @@ static void read_start_partition(struct kb_reader *reader,
     } else {
         one.partition = (int32_t)partition;
         one.topic = kb_strdup(of->topic);
-        if (!one.topic || !kb_grow(reader->notes, (void **)&of->start->items,
-                                   of->start->count, sizeof one))
+        if (!one.topic ||
+            !kb_notes_grow(reader->notes, (void **)&of->start->items,
+                           of->start->count, sizeof one))
             free(one.topic);
         else
             of->start->items[of->start->count++] = one;
@@ -322,8 +323,8 @@ static void read_partition_pair(struct kb_reader *reader,
         from > INT32_MAX || !kb_parse_i64(pair.value, &to) || to < 0 ||
         to > INT32_MAX) {
         kb_complain(reader, key, "has to be \"partition: partition\"");
-    } else if (pair.key && kb_grow(reader->notes, (void **)&pairs->items,
-                                   pairs->count, sizeof pair)) {
+    } else if (pair.key && kb_notes_grow(reader->notes, (void **)&pairs->items,
+                                         pairs->count, sizeof pair)) {
         pairs->items[pairs->count++] = pair;
         return;
     }
@@ -411,8 +412,8 @@ static void read_repartition(struct kb_reader *reader, const yaml_node_t *key,
     one.topic = kb_strdup(kb_node_raw(key));
     one.strategy = (enum kb_repartition_strategy)parts.strategy;
     one.partitions = (int32_t)parts.partitions;
-    if (!one.topic ||
-        !kb_grow(reader->notes, (void **)&all->items, all->count, sizeof one))
+    if (!one.topic || !kb_notes_grow(reader->notes, (void **)&all->items,
+                                     all->count, sizeof one))
         free(one.topic);
     else
         all->items[all->count++] = one;

@@ -9,7 +9,8 @@
 #include "base/str.h"
 #include "config/value.h"
 
-bool kb_grow(struct kb_notes *notes, void **items, size_t count, size_t size)
+bool kb_notes_grow(struct kb_notes *notes, void **items, size_t count,
+                   size_t size)
 {
     void *more;
 

@@ -64,6 +64,7 @@ void kb_each_pair(struct kb_reader *reader, const yaml_node_t *node,
 char *kb_expand(const char *text, struct kbp_error *err);
 
 /* Arrays which grow; false when out of memory, which is noted. */
-bool kb_grow(struct kb_notes *notes, void **items, size_t count, size_t size);
+bool kb_notes_grow(struct kb_notes *notes, void **items, size_t count,
+                   size_t size);
 
 #endif

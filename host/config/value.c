@@ -336,8 +336,8 @@ static void read_strings(struct kb_reader *reader, const yaml_node_t *node,
         text = kb_node_text(reader, value);
         if (!text)
             continue;
-        if (!*text || !kb_grow(reader->notes, (void **)&strings->items,
-                               strings->count, sizeof *strings->items)) {
+        if (!*text || !kb_notes_grow(reader->notes, (void **)&strings->items,
+                                     strings->count, sizeof *strings->items)) {
             kb_complain(reader, value, "an empty item in the list");
             free(text);
             continue;
@@ -360,8 +360,8 @@ static void read_ints(struct kb_reader *reader, const struct kb_key *key,
         const yaml_node_t *value =
             yaml_document_get_node(reader->document, *item);
 
-        if (!value || !kb_grow(reader->notes, (void **)&ints->items,
-                               ints->count, sizeof *ints->items))
+        if (!value || !kb_notes_grow(reader->notes, (void **)&ints->items,
+                                     ints->count, sizeof *ints->items))
             continue;
         ints->items[ints->count] = 0;
         read_scalar(reader, &one, value, &ints->items[ints->count]);
@@ -383,8 +383,8 @@ static void read_pair(struct kb_reader *reader, const yaml_node_t *key,
     if (!pair.value)
         return;
     pair.key = kb_strdup(kb_node_raw(key));
-    if (!pair.key || !kb_grow(reader->notes, (void **)&pairs->items,
-                              pairs->count, sizeof *pairs->items)) {
+    if (!pair.key || !kb_notes_grow(reader->notes, (void **)&pairs->items,
+                                    pairs->count, sizeof *pairs->items)) {
         kb_complain(reader, key, "out of memory");
         free(pair.key);
         kb_free_secret_text(pair.value);
@@ -408,8 +408,8 @@ void kb_read_setting(struct kb_reader *reader, const char *name,
     setting.name = kb_strdup(name);
     if (!setting.name ||
         kb_secret_set(&setting.value, text, strlen(text), &err) ||
-        !kb_grow(reader->notes, (void **)&settings->items, settings->count,
-                 sizeof *settings->items)) {
+        !kb_notes_grow(reader->notes, (void **)&settings->items,
+                       settings->count, sizeof *settings->items)) {
         kb_complain(reader, node, "out of memory");
         free(setting.name);
         kb_secret_release(&setting.value);

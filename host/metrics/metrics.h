@@ -101,7 +101,17 @@ void kb_metrics_reauthentication(bool ok);
 /* The job ended after so long. */
 void kb_metrics_finished(bool success, double seconds);
 
-/* Everything as OpenMetrics text, "# EOF" included. */
-void kb_metrics_write(struct kb_buf *out);
+/*
+ * Everything as OpenMetrics text, "# EOF" included.  Rates are over the time
+ * since the call before, if that was `window_ms` ago or more.
+ */
+void kb_metrics_write(struct kb_buf *out, int64_t window_ms);
+
+/*
+ * How the job is, as JSON; false unless all is well.  It isn't while the store
+ * fails or no broker can be reached, nor when nothing moved for two minutes
+ * although there is something to do.
+ */
+bool kb_metrics_health(struct kb_buf *out);
 
 #endif

@@ -88,7 +88,10 @@ int kb_set_text(char **text, const char *value, struct kbp_error *err);
 int kb_manifest_merge(struct kb_manifest *m, const struct kb_manifest *more,
                       struct kbp_error *err);
 
-/* As JSON, appended to `out`. */
+/* What the document's own checksum follows; it is its last member. */
+#define KB_MANIFEST_CRC ",\n\"crc32c\":"
+
+/* As JSON; `out` is empty before. */
 int kb_manifest_write(const struct kb_manifest *m, const struct kb_doc *doc,
                       struct kb_buf *out, struct kbp_error *err);
 

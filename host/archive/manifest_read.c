@@ -11,6 +11,7 @@
 
 #include "archive/manifest_model.h"
 #include "archive/manifest_table.h"
+#include "base/crc32c.h"
 
 static int bad(struct kbp_error *err, const char *what)
 {
@@ -443,6 +444,36 @@ static int read_body(const json_t *root, struct kb_manifest *m,
     return rc;
 }
 
+/*
+ * A document without a checksum is accepted: somebody had to mend it by hand.
+ */
+static int check_crc(const json_t *root, const char *bytes, size_t len,
+                     struct kbp_error *err)
+{
+    const char *at = NULL;
+    int64_t want;
+    uint32_t got;
+    const char *next = bytes;
+
+    if (!json_object_get(root, "crc32c"))
+        return KBP_OK;
+    for (;;) {
+        next = memmem(next, len - (size_t)(next - bytes), KB_MANIFEST_CRC,
+                      strlen(KB_MANIFEST_CRC));
+        if (!next)
+            break;
+        at = next++;
+    }
+    if (!at || !get_int(root, "crc32c", 0, UINT32_MAX, -1, &want))
+        return bad(err, "its checksum can't be read");
+    got = kb_crc32c(0, bytes, (size_t)(at - bytes));
+    if (got != want)
+        return kb_fail(err, KBP_ERR_CORRUPT,
+                       "its checksum is %lld, its bytes give %lu",
+                       (long long)want, (unsigned long)got);
+    return KBP_OK;
+}
+
 int kb_manifest_read(const void *bytes, size_t len, const char *backup_id,
                      struct kb_manifest **manifest, struct kb_doc *doc,
                      struct kbp_error *err)
@@ -456,6 +487,8 @@ int kb_manifest_read(const void *bytes, size_t len, const char *backup_id,
         return kb_fail(err, KBP_ERR_CORRUPT, "it is no JSON: line %d: %s",
                        where.line, where.text);
     rc = check_version(root, err);
+    if (rc == KBP_OK)
+        rc = check_crc(root, bytes, len, err);
     if (rc == KBP_OK)
         rc = kb_manifest_new(&m, backup_id, err);
     if (rc == KBP_OK)

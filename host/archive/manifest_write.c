@@ -2,6 +2,7 @@
 /* manifest_write.c - a document of the manifest, as JSON. */
 #include "archive/json_text.h"
 #include "archive/manifest_model.h"
+#include "base/crc32c.h"
 
 static void write_names(struct kb_buf *out, const char *key,
                         const struct kb_names *names)
@@ -222,6 +223,9 @@ int kb_manifest_write(const struct kb_manifest *m, const struct kb_doc *doc,
         write_runs(out, m);
     if (m->capture_count > 0 || !doc->is_entry)
         write_captures(out, m);
-    kb_buf_add_str(out, "}\n");
+    /* Of all bytes before; see kb_manifest_read(). */
+    if (!out->failed)
+        kb_buf_printf(out, KB_MANIFEST_CRC "%" PRIu32 "}\n",
+                      kb_crc32c(0, out->data, out->len));
     return out->failed ? kb_fail_nomem(err, "the manifest") : KBP_OK;
 }

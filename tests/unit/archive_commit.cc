@@ -506,6 +506,41 @@ TEST(ArchiveManifest, NamesTheReferencesFormatAndNewerOnes)
     EXPECT_EQ(KBP_ERR_CONFIG, m.load(store, "../x"));
 }
 
+TEST(ArchiveManifest, EveryFlippedBitAndEveryCutIsFound)
+{
+    Store store;
+    Backup run(store);
+
+    ASSERT_EQ(KBP_OK, run.step());
+    ASSERT_EQ(KBP_OK, kb_fold(&run.committer, &run.err));
+    ASSERT_EQ(KBP_OK, run.step());
+    std::string before = dump(store);
+    for (auto &key : store.keys("b/manifest")) {
+        std::string good = store.get(key);
+
+        for (size_t i = 0; i < good.size() * 8; i++) {
+            std::string bad = good;
+            Manifest m;
+
+            bad[i / 8] = static_cast<char>(bad[i / 8] ^ (1 << (i % 8)));
+            store.put(key, bad);
+            /* Only the checksum's own name can be hurt without a trace. */
+            if (m.load(store) == KBP_OK)
+                EXPECT_EQ(before, dump(store)) << key << " bit " << i;
+            else
+                EXPECT_NE(std::string::npos, m.err.text().find(key))
+                    << m.err.text();
+        }
+        for (size_t len = 0; len + 2 < good.size(); len++) {
+            Manifest m;
+
+            store.put(key, good.substr(0, len));
+            EXPECT_EQ(KBP_ERR_CORRUPT, m.load(store)) << key << " " << len;
+        }
+        store.put(key, good);
+    }
+}
+
 TEST(ArchiveManifest, FindsHolesOverlapsAndWrongSums)
 {
     Store store;

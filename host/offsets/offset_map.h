@@ -33,7 +33,7 @@ void kb_offset_map_release(struct kb_offset_map *map);
 
 /*
  * Add a run behind all that are there.  KBP_ERR_MISUSE if it isn't behind
- * them; KBP_ERR_NO_MEMORY.
+ * them; KBP_ERR_NOMEM.
  */
 int kb_offset_map_add(struct kb_offset_map *map,
                       const struct kb_offset_run *run, struct kbp_error *err);

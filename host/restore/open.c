@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open.c - the store, the cluster and the checkpoint of a restore. */
+#include "restore/open.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "restore/load.h"
+
+static int open_store(struct kb_restore_run *run, struct kbp_error *err)
+{
+    const struct kb_storage_settings *storage = &run->config->storage;
+    struct kb_store_limits limits = KB_STORE_LIMITS_INIT;
+    struct kb_kv *kvs = calloc(storage->plugin.count + 1, sizeof *kvs);
+    size_t i;
+    int status;
+
+    if (!kvs)
+        return kb_fail_nomem(err, "the store's settings");
+    for (i = 0; i < storage->plugin.count; i++) {
+        kvs[i].name = storage->plugin.items[i].name;
+        kvs[i].value = storage->plugin.items[i].value.text;
+    }
+    limits.retry_ms = storage->retry.timeout_ms;
+    status = kb_store_open(run->registry, storage->backend, kvs,
+                           storage->plugin.count, &limits, &run->store, err);
+    free(kvs);
+    return status == KBP_OK ? KBP_OK : kb_err_wrap(err, "storage");
+}
+
+int kb_open_archive(struct kb_restore_run *run, struct kbp_error *err)
+{
+    int status = open_store(run, err);
+
+    if (status == KBP_OK)
+        status = kb_store_session_open(run->store, NULL, &run->session, err);
+    if (status != KBP_OK)
+        return status;
+    status = kb_manifest_load(&run->manifest, run->session,
+                              run->config->backup_id, err);
+    if (status != KBP_OK)
+        return kb_err_wrap(err, "backup %s", run->config->backup_id);
+    return kb_loader_new(&run->loader, run->manifest, err);
+}
+
+int kb_open_target(struct kb_restore_run *run, struct kbp_error *err)
+{
+    int status = kb_cluster_open(&run->cluster, &run->config->target,
+                                 run->registry, &run->net_stop, err);
+
+    run->client = run->cluster.client;
+    return status == KBP_OK ? KBP_OK : kb_err_wrap(err, "target");
+}
+
+int kb_open_admin(struct kb_restore_run *run, struct kbp_error *err)
+{
+    int status = kb_cluster_open_admin(&run->cluster, err);
+
+    run->admin = run->cluster.admin;
+    return status == KBP_OK ? KBP_OK : kb_err_wrap(err, "target");
+}
+
+/* In a local file: a filesystem store of its own, in a folder of that name. */
+static int open_local(struct kb_restore_run *run, struct kbp_error *err)
+{
+    const char *path = run->config->restore.checkpoint_state;
+    const struct kb_kv kv = {"path", path};
+    struct stat st;
+    int status;
+
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        return kb_fail(err, KBP_ERR_CONFIG,
+                       "restore.checkpoint_state: %s is a file; the checkpoint "
+                       "needs a folder there",
+                       path);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return kb_fail_errno(err, errno, "restore.checkpoint_state: making %s",
+                             path);
+    status = kb_store_open(run->registry, "filesystem", &kv, 1, NULL,
+                           &run->state_store, err);
+    if (status == KBP_OK)
+        status = kb_store_session_open(run->state_store, NULL,
+                                       &run->state_session, err);
+    if (status == KBP_OK) {
+        run->state_prefix = kb_strdup("restore");
+        if (!run->state_prefix)
+            status = kb_fail_nomem(err, "the checkpoint");
+    }
+    return status == KBP_OK ? KBP_OK
+                            : kb_err_wrap(err, "restore.checkpoint_state");
+}
+
+static uint32_t hash_of(const char *text)
+{
+    uint32_t hash = 2166136261u;
+
+    for (; *text; text++)
+        hash = (hash ^ (uint8_t)*text) * 16777619u;
+    return hash;
+}
+
+/* In the store: named by the user, or by what is restored to where. */
+static int open_beside(struct kb_restore_run *run, const char *cluster_id,
+                       struct kbp_error *err)
+{
+    const char *id = run->config->restore.restore_id;
+
+    if (strchr(id, '/') || !strcmp(id, ".") || !strcmp(id, ".."))
+        return kb_fail(err, KBP_ERR_CONFIG,
+                       "restore.restore_id: \"%s\" can't be a name", id);
+    run->state_session = run->session;
+    run->state_prefix =
+        *id ? kb_asprintf("%s/restores/%s", run->config->backup_id, id)
+            : kb_asprintf("%s/restores/auto-%s-%08x", run->config->backup_id,
+                          run->plan.options_hash,
+                          cluster_id ? hash_of(cluster_id) : 0);
+    return run->state_prefix ? KBP_OK : kb_fail_nomem(err, "the checkpoint");
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+int kb_open_checkpoint(struct kb_restore_run *run, const char *cluster_id,
+                       bool *found, struct kbp_error *err)
+{
+    struct kb_restore_state *state = &run->state;
+    int status = run->config->restore.checkpoint_state
+                     ? open_local(run, err)
+                     : open_beside(run, cluster_id, err);
+
+    *found = false;
+    if (status != KBP_OK)
+        return status;
+    status = kb_restore_state_load(state, run->state_session, run->state_prefix,
+                                   err);
+    if (status == KBP_ERR_NOT_FOUND) {
+        kb_err_clear(err);
+        return KBP_OK;
+    }
+    if (status != KBP_OK)
+        return kb_err_wrap(err, "the checkpoint %s", run->state_prefix);
+    if (state->phase == KB_RESTORE_DONE)
+        return KBP_OK;
+    if (!same(state->backup_id, run->config->backup_id) ||
+        !same(state->options_hash, run->plan.options_hash) ||
+        (state->cluster_id && cluster_id &&
+         !same(state->cluster_id, cluster_id))) {
+        (void)kb_fail(err, KBP_ERR_CONFIG,
+                      "the checkpoint %s is of another restore, which isn't "
+                      "done: of backup %s, with other options or to another "
+                      "cluster",
+                      run->state_prefix, state->backup_id);
+        kb_err_hint(err, "finish that one, or begin a new one under another "
+                         "restore.restore_id");
+        return err->status;
+    }
+    *found = true;
+    return KBP_OK;
+}
+
+void kb_open_release(struct kb_restore_run *run)
+{
+    kb_cluster_close(&run->cluster);
+    if (run->state_session && run->state_session != run->session)
+        kb_store_session_close(run->state_session);
+    kb_store_close(run->state_store);
+    free(run->state_prefix);
+    kb_loader_free(run->loader);
+    kb_manifest_free(run->manifest);
+    kb_store_session_close(run->session);
+    kb_store_close(run->store);
+}

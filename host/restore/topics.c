@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* topics.c - the topics of the target: what is there, creating what isn't. */
+#include "restore/topics.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "kafka/error.h"
+#include "restore/held.h"
+#include "restore/open.h"
+
+#define OFFSETS_MS 30000
+#define LEADERS_MS 60000
+#define CREATE_AT_ONCE 100u
+#define MAX_TRIES 64 /* one config may fall out at each */
+
+/* Brokers' own codes which only creating topics has. */
+#define INVALID_CONFIG 40
+#define INVALID_REPLICATION_FACTOR 38
+#define TOPIC_ALREADY_EXISTS 36
+
+const char *kb_topic_final_config(const struct kb_restore_run *run,
+                                  const struct kb_plan_topic *topic,
+                                  const char *key)
+{
+    const struct kb_topic_desc *desc = &topic->generation->desc;
+    const char *value =
+        kb_pairs_get(&run->config->restore.topic_config_overrides, key);
+    size_t i;
+
+    if (value || !run->config->restore.topic_configs)
+        return value;
+    for (i = 0; i < desc->config_count; i++)
+        if (!strcmp(desc->configs[i].name, key) && desc->configs[i].source &&
+            !strcmp(desc->configs[i].source, "topic"))
+            return desc->configs[i].value;
+    return NULL;
+}
+
+static int look_at_metadata(struct kb_topics *topics,
+                            struct kb_restore_run *run, char **cluster_id,
+                            struct kbp_error *err)
+{
+    const char **names = calloc(topics->count, sizeof *names);
+    struct kb_metadata *metadata;
+    size_t i;
+    int status;
+
+    if (!names)
+        return kb_fail_nomem(err, "the target's topics");
+    for (i = 0; i < topics->count; i++)
+        names[i] = topics->items[i].plan->name;
+    status =
+        kb_client_metadata(run->client, names, topics->count, &metadata, err);
+    free(names);
+    if (status != KBP_OK)
+        return status;
+    if (cluster_id && !*cluster_id && metadata->cluster_id)
+        *cluster_id = kb_strdup(metadata->cluster_id);
+    for (i = 0; i < topics->count && status == KBP_OK; i++) {
+        struct kb_target_topic *topic = &topics->items[i];
+        const struct kb_meta_topic *found =
+            kb_metadata_topic(metadata, topic->plan->name);
+        int32_t p;
+
+        topic->exists = found && found->error == KB_KAFKA_NONE;
+        if (!topic->exists)
+            continue;
+        topic->id = found->id;
+        topic->partitions = found->partition_count;
+        free(topic->leaders);
+        topic->leaders =
+            calloc((size_t)found->partition_count + 1, sizeof *topic->leaders);
+        if (!topic->leaders) {
+            status = kb_fail_nomem(err, "the target's topics");
+            break;
+        }
+        for (p = 0; p < found->partition_count; p++) {
+            const struct kb_meta_partition *partition =
+                kb_meta_topic_partition(found, p);
+
+            topic->leaders[p] = partition ? partition->leader : -1;
+        }
+    }
+    kb_metadata_free(metadata);
+    return status;
+}
+
+/* Where each partition ends, and whether there is anything in it. */
+static int look_at_offsets(struct kb_target_topic *topic,
+                           struct kb_restore_run *run, struct kbp_error *err)
+{
+    const size_t count = (size_t)topic->partitions;
+    struct kb_offset_query *queries = calloc(count * 2 + 1, sizeof *queries);
+    size_t i;
+    int status;
+
+    free(topic->ends);
+    topic->ends = calloc(count + 1, sizeof *topic->ends);
+    if (!queries || !topic->ends) {
+        free(queries);
+        return kb_fail_nomem(err, "the target's offsets");
+    }
+    for (i = 0; i < count * 2; i++) {
+        queries[i].topic = topic->plan->name;
+        queries[i].partition = (int32_t)(i % count);
+        queries[i].timestamp =
+            i < count ? KB_OFFSET_EARLIEST : KB_OFFSET_LATEST;
+    }
+    status =
+        kb_client_list_offsets(run->client, queries, count, KB_READ_UNCOMMITTED,
+                               kb_deadline_ms(OFFSETS_MS), err);
+    if (status == KBP_OK)
+        status = kb_client_list_offsets(run->client, queries + count, count,
+                                        KB_READ_UNCOMMITTED,
+                                        kb_deadline_ms(OFFSETS_MS), err);
+    for (i = 0; i < count && status == KBP_OK; i++) {
+        const struct kb_offset_query *end = &queries[count + i];
+        const int16_t error = queries[i].error ? queries[i].error : end->error;
+
+        if (error)
+            status = kb_fail(err, kb_kafka_error_status(error),
+                             "%s/%zu: asking for its offsets: %s (%s)",
+                             topic->plan->name, i, kb_kafka_error_name(error),
+                             kb_kafka_error_text(error));
+        topic->ends[i] = end->offset;
+        if (end->offset > queries[i].offset)
+            topic->has_records = true;
+    }
+    free(queries);
+    return status;
+}
+
+static int look_at_configs(struct kb_target_topic *topic,
+                           struct kb_restore_run *run, struct kbp_error *err)
+{
+    const char *name = topic->plan->name;
+    int status =
+        kb_admin_topic_configs(run->admin, &name, 1, &topic->fetched, err);
+
+    if (status != KBP_OK)
+        return status;
+    if (topic->fetched->error) {
+        kb_run_warn(run, "%s: its configs can't be read: %s", name,
+                    kb_kafka_error_name(topic->fetched->error));
+        return KBP_OK;
+    }
+    topic->configs = topic->fetched->items;
+    topic->config_count = topic->fetched->count;
+    return KBP_OK;
+}
+
+int kb_topics_look(struct kb_topics *topics, struct kb_restore_run *run,
+                   char **cluster_id, struct kbp_error *err)
+{
+    size_t i;
+    int status;
+
+    topics->count = run->plan.topic_count;
+    topics->items = calloc(topics->count + 1, sizeof *topics->items);
+    if (!topics->items)
+        return kb_fail_nomem(err, "the target's topics");
+    for (i = 0; i < topics->count; i++)
+        topics->items[i].plan = &run->plan.topics[i];
+    status = look_at_metadata(topics, run, cluster_id, err);
+    if (status == KBP_OK)
+        status = kb_open_admin(run, err);
+    for (i = 0; i < topics->count && status == KBP_OK; i++) {
+        if (!topics->items[i].exists)
+            continue;
+        status = look_at_offsets(&topics->items[i], run, err);
+        if (status == KBP_OK)
+            status = look_at_configs(&topics->items[i], run, err);
+    }
+    return status;
+}
+
+void kb_topics_release(struct kb_topics *topics)
+{
+    size_t i;
+
+    for (i = 0; i < topics->count; i++) {
+        free(topics->items[i].leaders);
+        free(topics->items[i].ends);
+        if (topics->items[i].fetched)
+            kb_admin_configs_free(topics->items[i].fetched, 1);
+    }
+    for (i = 0; i < topics->unknown_count; i++)
+        free(topics->unknown[i]);
+    free(topics->unknown);
+    free(topics->items);
+    *topics = (struct kb_topics){0};
+}
+
+static bool is_unknown(const struct kb_topics *topics, const char *key)
+{
+    size_t i;
+
+    for (i = 0; i < topics->unknown_count; i++)
+        if (!strcmp(topics->unknown[i], key))
+            return true;
+    return false;
+}
+
+static bool add_unknown(struct kb_topics *topics, const char *key)
+{
+    char **grown =
+        realloc(topics->unknown, (topics->unknown_count + 1) * sizeof *grown);
+
+    if (!grown)
+        return false;
+    topics->unknown = grown;
+    grown[topics->unknown_count] = kb_strdup(key);
+    if (!grown[topics->unknown_count])
+        return false;
+    topics->unknown_count++;
+    return true;
+}
+
+/* The longest of the keys which the broker's message names; NULL: none. */
+static const char *named_key(const struct kb_new_topic *topic)
+{
+    const char *best = NULL;
+    size_t i;
+
+    for (i = 0; i < topic->config_count; i++)
+        if (strstr(topic->message, topic->config_keys[i]) &&
+            (!best || strlen(topic->config_keys[i]) > strlen(best)))
+            best = topic->config_keys[i];
+    return best;
+}
+
+static int make_new_topic(const struct kb_topics *topics,
+                          struct kb_restore_run *run,
+                          struct kb_target_topic *topic,
+                          struct kb_held_configs *configs,
+                          struct kb_new_topic *made, struct kbp_error *err)
+{
+    const int64_t rf = run->config->restore.default_replication_factor;
+    size_t i;
+    int status = kb_held_make(configs, run, topic->plan, err);
+
+    if (status != KBP_OK)
+        return status;
+    topic->max_message_bytes = configs->max_message_bytes;
+    for (i = configs->count; i > 0; i--)
+        if (is_unknown(topics, configs->keys[i - 1]))
+            kb_held_drop(configs, i - 1);
+    *made = (struct kb_new_topic){
+        .name = topic->plan->name,
+        .partitions = topic->plan->partitions,
+        .replication_factor =
+            rf == KB_UNSET ? topic->plan->replication_factor : (int32_t)rf,
+        .config_keys = (const char *const *)configs->keys,
+        .config_values = (const char *const *)configs->values,
+        .config_count = configs->count,
+    };
+    return KBP_OK;
+}
+
+/* What a broker said to one topic; true: try again without what it named. */
+static bool judge(struct kb_topics *topics, struct kb_restore_run *run,
+                  struct kb_target_topic *topic,
+                  const struct kb_new_topic *made, bool validate_only,
+                  size_t *failed)
+{
+    struct kbp_error err = KB_ERR_INIT;
+    const char *key;
+
+    if (made->error == KB_KAFKA_NONE)
+        return false;
+    if (made->error == TOPIC_ALREADY_EXISTS && !validate_only)
+        return false; /* our own request, asked twice; or it appeared: checked
+                         again by whoever waits for it */
+    key = made->error == INVALID_CONFIG ? named_key(made) : NULL;
+    if (key) {
+        if (kb_held_is_captured(run, topic->plan, key))
+            kb_run_warn(run,
+                        "%s: config %s=%s is left out: the target refuses it "
+                        "(%s)",
+                        topic->plan->name, key,
+                        kb_topic_final_config(run, topic->plan, key),
+                        made->message);
+        return add_unknown(topics, key);
+    }
+    (void)kb_fail(&err, kb_kafka_error_status(made->error),
+                  "can't be created with %" PRId32
+                  " partitions and replication factor %" PRId32 ": %s: %s",
+                  made->partitions, made->replication_factor,
+                  kb_kafka_error_name(made->error), made->message);
+    if (made->error == INVALID_REPLICATION_FACTOR)
+        kb_err_hint(&err, "restore.default_replication_factor sets another");
+    kb_run_error(run, topic->plan->name, &err);
+    (*failed)++;
+    return false;
+}
+
+int kb_topics_create(struct kb_topics *topics, struct kb_restore_run *run,
+                     bool validate_only, size_t *failed, struct kbp_error *err)
+{
+    int status = KBP_OK;
+    size_t i;
+
+    *failed = 0;
+    for (i = 0; i < topics->count && status == KBP_OK; i++) {
+        struct kb_target_topic *topic = &topics->items[i];
+        bool again = !topic->exists;
+        int tries;
+
+        for (tries = 0; again && tries < MAX_TRIES && status == KBP_OK;
+             tries++) {
+            struct kb_held_configs configs = {0};
+            struct kb_new_topic made;
+
+            status = make_new_topic(topics, run, topic, &configs, &made, err);
+            if (status == KBP_OK)
+                status = kb_admin_create_topics(run->admin, &made, 1,
+                                                validate_only, err);
+            if (status == KBP_OK)
+                again = judge(topics, run, topic, &made, validate_only, failed);
+            kb_held_release(&configs);
+        }
+    }
+    return status;
+}
+
+static bool all_led(const struct kb_topics *topics, char *missing, size_t size)
+{
+    size_t i;
+    int32_t p;
+
+    for (i = 0; i < topics->count; i++) {
+        const struct kb_target_topic *topic = &topics->items[i];
+
+        if (!topic->exists || topic->partitions < topic->plan->partitions) {
+            (void)snprintf(missing, size, "%s isn't there", topic->plan->name);
+            return false;
+        }
+        for (p = 0; p < topic->plan->partitions; p++)
+            if (topic->leaders[p] < 0) {
+                (void)snprintf(missing, size, "%s/%" PRId32 " has no leader",
+                               topic->plan->name, p);
+                return false;
+            }
+    }
+    return true;
+}
+
+int kb_topics_wait(struct kb_topics *topics, struct kb_restore_run *run,
+                   struct kbp_error *err)
+{
+    const int64_t deadline = kb_deadline_ms(LEADERS_MS);
+    char missing[320];
+    int status;
+
+    for (;;) {
+        size_t i;
+
+        status = look_at_metadata(topics, run, NULL, err);
+        if (status != KBP_OK)
+            return status;
+        if (all_led(topics, missing, sizeof missing)) {
+            for (i = 0; i < topics->count && status == KBP_OK; i++)
+                if (!topics->items[i].ends)
+                    status = look_at_offsets(&topics->items[i], run, err);
+            return status;
+        }
+        if (kb_left_ms(deadline) == 0)
+            return kb_fail(err, KBP_ERR_TIMEOUT,
+                           "waited %d s for the target's topics: %s",
+                           LEADERS_MS / 1000, missing);
+        if (kb_stop_sleep(run->user_stop, 100))
+            return kb_fail_stopped(err);
+    }
+}
+
+int kb_topics_hold_back(struct kb_topics *topics, struct kb_restore_run *run,
+                        struct kbp_error *err)
+{
+    int status = KBP_OK;
+    size_t i;
+
+    for (i = 0; i < topics->count && status == KBP_OK; i++)
+        if (!topics->items[i].exists)
+            status = kb_held_record(run, topics->items[i].plan, err);
+    return status;
+}

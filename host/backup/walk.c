@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* walk.c - what one Fetch answer has of a partition, offset by offset. */
+#include "backup/walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/msgset.h"
+
+#define CONTROL_ABORT 0
+
+void kb_walk_begin(struct kb_walk *walk, const struct kb_fetched *fetched)
+{
+    walk->fetched = fetched;
+    walk->at = fetched->records;
+    walk->left = fetched->records_len;
+    walk->aborted_next = 0;
+    walk->active_count = 0;
+    walk->have_held = false;
+    walk->checked = false;
+    walk->reached = false;
+    walk->cut = false;
+    walk->walked = 0;
+    kb_buf_reset(&walk->made);
+    walk->made_at = 0;
+    walk->made_end = 0;
+}
+
+void kb_walk_release(struct kb_walk *walk)
+{
+    free(walk->active);
+    walk->active = NULL;
+    walk->active_cap = 0;
+    walk->active_count = 0;
+    kb_buf_release(&walk->made);
+    kb_batch_builder_release(&walk->builder);
+}
+
+static size_t find_active(const struct kb_walk *walk, int64_t producer)
+{
+    size_t i;
+
+    for (i = 0; i < walk->active_count; i++)
+        if (walk->active[i] == producer)
+            break;
+    return i;
+}
+
+/* Transactions that begin up to `last` and are going to be aborted. */
+static int activate(struct kb_walk *walk, int64_t last, struct kbp_error *err)
+{
+    const struct kb_fetched *fetched = walk->fetched;
+
+    while (walk->aborted_next < fetched->aborted_count) {
+        struct kb_aborted a = kb_fetched_aborted(fetched, walk->aborted_next);
+
+        if (a.first_offset > last)
+            break;
+        walk->aborted_next++;
+        if (find_active(walk, a.producer_id) < walk->active_count)
+            continue;
+        if (walk->active_count == walk->active_cap) {
+            size_t cap = walk->active_cap ? walk->active_cap * 2 : 16;
+            int64_t *active = realloc(walk->active, cap * sizeof *active);
+
+            if (!active)
+                return kb_fail_nomem(err, "aborted transactions");
+            walk->active = active;
+            walk->active_cap = cap;
+        }
+        walk->active[walk->active_count++] = a.producer_id;
+    }
+    return KBP_OK;
+}
+
+/*
+ * Keep book on who is in an aborted transaction; whether this batch is of one.
+ * By producer id alone: with transactions v2 a marker's epoch is one more than
+ * the data's.
+ */
+static int track(struct kb_walk *walk, const struct kb_batch *batch,
+                 bool *aborted, struct kbp_error *err)
+{
+    size_t at;
+    int rc;
+
+    *aborted = false;
+    if (walk->fetched->aborted_count == 0 || batch->producer_id < 0)
+        return KBP_OK;
+    rc = activate(walk, kb_batch_next_offset(batch) - 1, err);
+    if (rc != KBP_OK)
+        return rc;
+    at = find_active(walk, batch->producer_id);
+    if (at == walk->active_count)
+        return KBP_OK;
+    if (batch->attributes & KB_BATCH_CONTROL) {
+        if (batch->count > 0 && kb_batch_control_type(batch) == CONTROL_ABORT)
+            walk->active[at] = walk->active[--walk->active_count];
+    } else {
+        *aborted = (batch->attributes & KB_BATCH_TRANSACTIONAL) != 0;
+    }
+    return KBP_OK;
+}
+
+/* Compare with the last batch that was stored, once it comes by. */
+static int compare(struct kb_walk *walk, const struct kb_batch *batch,
+                   struct kbp_error *err)
+{
+    const struct kb_last_batch *want = walk->check;
+
+    if (!want || walk->checked ||
+        kb_batch_next_offset(batch) <= want->base_offset)
+        return KBP_OK;
+    walk->checked = true;
+    if (batch->base_offset > want->base_offset)
+        return KBP_OK; /* it isn't there any more: nothing to compare */
+    if (batch->base_offset == want->base_offset &&
+        (want->leader_epoch < 0 || batch->leader_epoch < 0 ||
+         batch->leader_epoch == want->leader_epoch) &&
+        /* The cleaner writes a batch anew when it takes records out of it. */
+        (batch->crc == want->crc32c || walk->compacted))
+        return KBP_OK;
+    (void)kb_fail(err, KBP_ERR_CONFLICT,
+                  "the batch at offset %lld is not the one that was stored "
+                  "(stored: offset %lld, CRC %08x, leader epoch %d; there now: "
+                  "offset %lld, CRC %08x, leader epoch %d)",
+                  (long long)want->base_offset, (long long)want->base_offset,
+                  (unsigned)want->crc32c, (int)want->leader_epoch,
+                  (long long)batch->base_offset, (unsigned)batch->crc,
+                  (int)batch->leader_epoch);
+    return KB_WALK_DIVERGED;
+}
+
+/*
+ * The batch begins before the position: records in front of it were deleted,
+ * or not asked for, and must not come back.  Make a batch of those from there
+ * on, which keep their offsets.
+ */
+static int rewrite(struct kb_walk *walk, const struct kb_batch *batch,
+                   struct kbp_error *err)
+{
+    struct kb_records it;
+    struct kb_record record;
+    int rc;
+
+    kb_buf_reset(&walk->made);
+    walk->made_at = 0;
+    walk->made_end = kb_batch_next_offset(batch);
+    rc = kb_records_open(&it, batch, walk->codecs, 0, err);
+    if (rc != KBP_OK)
+        return rc;
+    kb_batch_builder_reset(&walk->builder);
+    walk->builder.keep_offsets = true;
+    while ((rc = kb_records_next(&it, &record, err)) == 1) {
+        if (record.offset < walk->position)
+            continue;
+        rc = kb_batch_builder_add(&walk->builder, &record, NULL, 0, err);
+        if (rc != KBP_OK)
+            break;
+    }
+    kb_records_close(&it);
+    if (rc == KBP_OK && walk->builder.count > 0) {
+        walk->builder.last_offset_delta =
+            (int32_t)(walk->made_end - 1 - walk->builder.base_offset);
+        rc = kb_batch_builder_finish(
+            &walk->builder, batch->attributes & KB_BATCH_CODEC, walk->codecs,
+            walk->builder.base_offset, &walk->made, err);
+    }
+    if (rc != KBP_OK)
+        return kb_err_wrap(err, "the batch at offset %lld can't be rewritten",
+                           (long long)batch->base_offset);
+    return KBP_OK;
+}
+
+static void skip_to(struct kb_walk *walk, struct kb_walk_item *item,
+                    enum kb_range_kind reason, int64_t end)
+{
+    *item = (struct kb_walk_item){
+        .kind = KB_WALK_SKIP, .reason = reason, .end = end};
+    walk->position = end;
+}
+
+static void store(struct kb_walk *walk, struct kb_walk_item *item,
+                  const struct kb_batch *batch, bool made)
+{
+    *item = (struct kb_walk_item){.kind = KB_WALK_BATCH,
+                                  .batch = *batch,
+                                  .made = made,
+                                  .end = kb_batch_next_offset(batch)};
+    walk->position = item->end;
+}
+
+static enum kb_range_kind hole(const struct kb_walk *walk)
+{
+    return walk->compacted ? KB_RANGE_CLEANED : KB_RANGE_ABSENT;
+}
+
+/* Hand out what rewrite() or a conversion made. 1: an item. */
+static int next_made(struct kb_walk *walk, struct kb_walk_item *item,
+                     struct kbp_error *err)
+{
+    struct kb_batch batch;
+    int rc;
+
+    if (walk->made_at < walk->made.len) {
+        rc = kb_batch_parse(walk->made.data + walk->made_at,
+                            walk->made.len - walk->made_at, &batch, err);
+        if (rc != KBP_OK)
+            return rc < 0 ? rc
+                          : kb_fail(err, KBP_ERR_INTERNAL,
+                                    "a rewritten batch is no batch");
+        if (batch.base_offset > walk->position) {
+            skip_to(walk, item, hole(walk), batch.base_offset);
+            return 1;
+        }
+        walk->made_at += batch.len;
+        store(walk, item, &batch, true);
+        return 1;
+    }
+    if (walk->made_end > walk->position) {
+        skip_to(walk, item, hole(walk), walk->made_end);
+        return 1;
+    }
+    return 0;
+}
+
+/* The next batch of the answer into `held`; 1, or 0 at the end. */
+static int read_batch(struct kb_walk *walk, struct kbp_error *err)
+{
+    struct kb_batch *batch = &walk->held;
+    int rc;
+
+    while (walk->left > 0) {
+        rc = kb_batch_parse(walk->at, walk->left, batch, err);
+        if (rc == KB_BATCH_CUT) {
+            walk->cut = true;
+            walk->left = 0;
+            break;
+        }
+        if (rc == KB_BATCH_LEGACY) {
+            size_t used = 0;
+            int64_t next = 0;
+
+            kb_buf_reset(&walk->made);
+            walk->made_at = 0;
+            walk->made_end = 0;
+            rc =
+                kb_msgset_convert(walk->at, walk->left, walk->position,
+                                  walk->codecs, &walk->made, &used, &next, err);
+            if (rc == KB_BATCH_CUT) {
+                walk->cut = true;
+                walk->left = 0;
+                break;
+            }
+            if (rc != KBP_OK)
+                return rc;
+            walk->at += used;
+            walk->left -= used;
+            walk->walked++;
+            walk->checked = true;
+            if (next > walk->position) {
+                walk->made_end = next;
+                return 1; /* without a batch held */
+            }
+            continue;
+        }
+        if (rc != KBP_OK)
+            return rc;
+        rc = compare(walk, batch, err);
+        if (rc != KBP_OK)
+            return rc;
+        rc = track(walk, batch, &walk->aborted_on, err);
+        if (rc != KBP_OK)
+            return rc;
+        walk->at += batch->len;
+        walk->left -= batch->len;
+        walk->walked++;
+        if (kb_batch_next_offset(batch) <= walk->position)
+            continue;
+        rc = kb_batch_check(batch, err);
+        if (rc != KBP_OK)
+            return rc;
+        walk->have_held = true;
+        return 1;
+    }
+    return 0;
+}
+
+/* The batch that is held, whose turn it is. 1: an item; 0: none yet. */
+static int take_held(struct kb_walk *walk, struct kb_walk_item *item,
+                     struct kbp_error *err)
+{
+    const struct kb_batch *batch = &walk->held;
+    int64_t next = kb_batch_next_offset(batch);
+    int rc;
+
+    if (batch->base_offset >= walk->end) {
+        skip_to(walk, item, hole(walk), walk->end);
+        return 1;
+    }
+    if (batch->base_offset > walk->position) {
+        skip_to(walk, item, hole(walk), batch->base_offset);
+        return 1;
+    }
+    walk->have_held = false;
+    if (batch->count == 0) {
+        skip_to(walk, item, KB_RANGE_CLEANED, next);
+    } else if (batch->attributes & KB_BATCH_CONTROL) {
+        skip_to(walk, item, KB_RANGE_MARKER, next);
+    } else if (walk->aborted_on && !walk->keep_aborted) {
+        skip_to(walk, item, KB_RANGE_ABORTED, next);
+    } else if (batch->base_offset < walk->position) {
+        rc = rewrite(walk, batch, err);
+        return rc == KBP_OK ? 0 : rc;
+    } else {
+        store(walk, item, batch, false);
+    }
+    return 1;
+}
+
+static bool is_done(const struct kb_walk *walk)
+{
+    return walk->position >= walk->end && (!walk->check || walk->checked);
+}
+
+int kb_walk_next(struct kb_walk *walk, struct kb_walk_item *item,
+                 struct kbp_error *err)
+{
+    int rc;
+
+    for (;;) {
+        if (is_done(walk)) {
+            walk->reached = true;
+            return 0;
+        }
+        rc = next_made(walk, item, err);
+        if (rc != 0)
+            return rc;
+        if (!walk->have_held) {
+            rc = read_batch(walk, err);
+            if (rc == 0)
+                walk->reached = is_done(walk);
+            if (rc != 1)
+                return rc;
+            if (!walk->have_held)
+                continue;
+        }
+        if (walk->position >= walk->end)
+            continue;
+        rc = take_held(walk, item, err);
+        if (rc != 0)
+            return rc;
+    }
+}

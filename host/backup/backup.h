@@ -13,8 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "archive/range.h"
 #include "base/stop.h"
-#include "kafka/uuid.h"
+#include "base/uuid.h"
 
 struct kb_config;   /* config/config.h */
 struct kb_progress; /* metrics/progress.h */
@@ -31,30 +32,18 @@ enum kb_backup_outcome {
 /* "complete", "interrupted", "incomplete", "failed". */
 const char *kb_backup_outcome_text(enum kb_backup_outcome outcome);
 
-/* Why offsets are not in the archive, in the words that the wire supports. */
-enum kb_backup_absence {
-    KB_ABSENT_MARKER,       /* transaction marker */
-    KB_ABSENT_ABORTED,      /* of an aborted transaction */
-    KB_ABSENT_BEFORE_START, /* before log start: retention, DeleteRecords */
-    KB_ABSENT_CLEANED,      /* removed by the log cleaner */
-    KB_ABSENT_UNKNOWN,      /* absent, cause unknown */
-    KB_ABSENT_OPEN_TXN,     /* not fetched: open transaction */
-    KB_ABSENT_FILTERED,     /* left out by the settings */
-    KB_ABSENT_COUNT
-};
-
 struct kb_backup_partition {
     char *topic;
     struct kb_uuid topic_id;
-    int32_t generation; /* of the topic in the archive, from 0 */
+    uint32_t generation; /* of the topic in the archive, from 1 */
     int32_t partition;
     int64_t start;    /* where this run began */
     int64_t end;      /* where it was to end; -1: continuous */
     int64_t position; /* all below is durable in the archive, or explained */
     uint64_t stored;  /* records */
     uint64_t missing; /* offsets inside stored batches without a record */
-    uint64_t absent[KB_ABSENT_COUNT]; /* offsets in ranges without batches */
-    uint64_t bytes;                   /* of stored batches */
+    uint64_t absent[KB_RANGE_KINDS]; /* offsets that aren't stored, by cause */
+    uint64_t bytes;                  /* of stored batches */
     enum kb_backup_outcome outcome;
     char *reason; /* unless it is complete; or NULL */
 };

@@ -12,16 +12,6 @@
 #include "cli/output.h"
 #include "cli/program.h"
 
-static const char *const absences[KB_ABSENT_COUNT] = {
-    [KB_ABSENT_MARKER] = "marker",
-    [KB_ABSENT_ABORTED] = "aborted",
-    [KB_ABSENT_BEFORE_START] = "before_log_start",
-    [KB_ABSENT_CLEANED] = "removed_by_cleaner",
-    [KB_ABSENT_UNKNOWN] = "absent",
-    [KB_ABSENT_OPEN_TXN] = "open_transaction",
-    [KB_ABSENT_FILTERED] = "filtered",
-};
-
 static json_t *text_or_null(const char *text)
 {
     return text ? json_string(text) : json_null();
@@ -32,9 +22,10 @@ static json_t *partition_json(const struct kb_backup_partition *p)
     json_t *absent = json_object();
     size_t i;
 
-    for (i = 0; i < KB_ABSENT_COUNT; i++)
+    for (i = 0; i < KB_RANGE_KINDS; i++)
         if (p->absent[i])
-            (void)json_object_set_new(absent, absences[i],
+            (void)json_object_set_new(absent,
+                                      kb_range_word((enum kb_range_kind)i),
                                       json_integer((json_int_t)p->absent[i]));
     return json_pack(
         "{s:s, s:i, s:i, s:I, s:o, s:I, s:I, s:I, s:o, s:I, s:s, s:o}", "topic",

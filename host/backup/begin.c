@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * begin.c - begin partitions: configs of their topics, where their logs begin
+ * and end, where the archive goes on.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backup/engine.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "kafka/error.h"
+
+/* How long leaders may take to say where their partitions begin and end. */
+#define OFFSETS_MS 30000
+
+static const char *config_value(const struct kb_topic_desc *desc,
+                                const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < desc->config_count; i++)
+        if (strcmp(desc->configs[i].name, name) == 0)
+            return desc->configs[i].value;
+    return NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct kb_topic_config *x = a;
+    const struct kb_topic_config *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static int take_configs(struct kb_source_topic *topic,
+                        const struct kb_admin_configs *from,
+                        struct kbp_error *err)
+{
+    struct kb_topic_desc *desc = &topic->desc;
+    const char *policy;
+    const char *remote;
+    size_t i;
+
+    desc->configs =
+        calloc(from->count ? from->count : 1, sizeof *desc->configs);
+    if (!desc->configs)
+        return kb_fail_nomem(err, "a topic's configs");
+    for (i = 0; i < from->count; i++) {
+        struct kb_topic_config *to = &desc->configs[desc->config_count++];
+        const struct kb_admin_config *item = &from->items[i];
+
+        to->name = kb_strdup(item->key);
+        to->value = item->value ? kb_strdup(item->value) : NULL;
+        to->source = kb_strdup(item->dynamic ? "topic" : "default");
+        if (!to->name || !to->source || (item->value && !to->value))
+            return kb_fail_nomem(err, "a topic's configs");
+    }
+    qsort(desc->configs, desc->config_count, sizeof *desc->configs, by_name);
+    desc->configs_known = true;
+    policy = config_value(desc, "cleanup.policy");
+    topic->compacted = policy && strstr(policy, "compact");
+    remote = config_value(desc, "remote.storage.enable");
+    topic->remote = remote && strcmp(remote, "true") == 0;
+    return KBP_OK;
+}
+
+/* Ask for the configs of all topics which have none yet. */
+static int describe(struct kb_engine *engine, struct kbp_error *err)
+{
+    struct kb_admin_configs *configs = NULL;
+    struct kb_source_topic **asked = NULL;
+    const char **names = NULL;
+    struct kb_source_topic *topic;
+    size_t count = 0;
+    size_t i;
+    int rc = KBP_OK;
+
+    for (topic = engine->topics; topic; topic = topic->next)
+        count +=
+            !topic->retired && !topic->desc.configs_known && !topic->described;
+    if (count == 0)
+        return KBP_OK;
+    names = calloc(count, sizeof *names);
+    asked = calloc(count, sizeof *asked);
+    if (!names || !asked) {
+        rc = kb_fail_nomem(err, "topics");
+        goto out;
+    }
+    count = 0;
+    for (topic = engine->topics; topic; topic = topic->next)
+        if (!topic->retired && !topic->desc.configs_known &&
+            !topic->described) {
+            names[count] = topic->name;
+            asked[count++] = topic;
+        }
+    rc = kb_admin_topic_configs(engine->admin, names, count, &configs, err);
+    for (i = 0; rc == KBP_OK && i < count; i++)
+        if (configs[i].error == KB_KAFKA_NONE)
+            rc = take_configs(asked[i], &configs[i], err);
+        else if (engine->config->backup.require_topic_configs)
+            rc = kb_fail(err, kb_kafka_error_status(configs[i].error),
+                         "topic %s: its configs can't be read: %s", names[i],
+                         kb_kafka_error_text(configs[i].error));
+        else
+            kb_engine_warn(engine,
+                           "topic %s: its configs can't be read and are not "
+                           "in the backup: %s",
+                           names[i], kb_kafka_error_text(configs[i].error));
+    if (rc != KBP_OK && !engine->config->backup.require_topic_configs &&
+        rc != KBP_ERR_NOMEM) {
+        kb_engine_warn(engine, "the topics' configs are not in the backup: %s",
+                       err->message);
+        kb_err_clear(err);
+        rc = KBP_OK;
+    }
+out:
+    kb_admin_configs_free(configs, count);
+    free(names);
+    free(asked);
+    return rc;
+}
+
+static int add_part(struct kb_engine *engine, struct kb_part *part)
+{
+    int rc = KBP_OK;
+
+    (void)pthread_mutex_lock(&engine->parts_lock);
+    if (engine->part_count == engine->part_cap) {
+        size_t cap = engine->part_cap ? engine->part_cap * 2 : 64;
+        struct kb_part **parts = realloc(engine->parts, cap * sizeof *parts);
+
+        if (parts) {
+            engine->parts = parts;
+            engine->part_cap = cap;
+        } else {
+            rc = KBP_ERR_NOMEM;
+        }
+    }
+    if (rc == KBP_OK)
+        engine->parts[engine->part_count++] = part;
+    (void)pthread_mutex_unlock(&engine->parts_lock);
+    return rc;
+}
+
+/* FNV-1a: the same partition always goes to the same writer. */
+static unsigned writer_of(const struct kb_engine *engine,
+                          const struct kb_part *part)
+{
+    const char *at;
+    uint32_t hash = 2166136261u;
+
+    for (at = part->topic->name; *at; at++)
+        hash = (hash ^ (uint8_t)*at) * 16777619u;
+    return (hash + (uint32_t)part->partition) % engine->pipe.set.writers;
+}
+
+/* Where a partition begins that the archive knows nothing of. */
+static int64_t first_offset(struct kb_engine *engine,
+                            const struct kb_source_topic *topic,
+                            int32_t partition, bool first, int64_t earliest,
+                            int64_t latest)
+{
+    const struct kb_start_setting *start = &engine->config->backup.start_offset;
+    size_t i;
+
+    if (start->kind == KB_START_LATEST && first)
+        return latest;
+    if (start->kind != KB_START_SPECIFIC)
+        return earliest;
+    for (i = 0; i < start->count; i++) {
+        const struct kb_start_offset *item = &start->items[i];
+
+        if (item->partition != partition ||
+            strcmp(item->topic, topic->name) != 0)
+            continue;
+        if (item->offset < earliest || item->offset > latest)
+            kb_engine_warn(engine,
+                           "%s/%d: start_offset %lld lies outside of the log "
+                           "[%lld, %lld]",
+                           topic->name, (int)partition, (long long)item->offset,
+                           (long long)earliest, (long long)latest);
+        if (item->offset < earliest)
+            return earliest;
+        return item->offset > latest ? latest : item->offset;
+    }
+    return earliest;
+}
+
+/* A partition's place in the log, as its leader said. */
+struct found {
+    struct kb_source_topic *topic;
+    int32_t partition;
+    int16_t error;
+    int64_t earliest;
+    int64_t latest;
+};
+
+/* Where the archive goes on, -1: anywhere; and its last batch. */
+static int64_t resume_of(struct kb_engine *engine, const struct found *found,
+                         struct kb_last_batch *last)
+{
+    const struct kb_generation *generation;
+    const struct kb_partition_log *log = NULL;
+    int64_t position = -1;
+
+    (void)pthread_mutex_lock(&engine->pipe.commit_lock);
+    generation =
+        kb_manifest_generation(engine->manifest, &found->topic->generation);
+    if (generation)
+        log = kb_generation_partition(generation, found->partition);
+    if (log) {
+        position = kb_partition_resume(log);
+        *last = log->last;
+    }
+    (void)pthread_mutex_unlock(&engine->pipe.commit_lock);
+    return position;
+}
+
+static int begin_part(struct kb_engine *engine, const struct found *found,
+                      bool first, bool *diverged, struct kbp_error *err)
+{
+    struct kb_source_topic *topic = found->topic;
+    struct kb_last_batch last = {0};
+    int64_t position = resume_of(engine, found, &last);
+    bool resumes = position >= 0;
+    const struct kb_meta_topic *meta;
+    const struct kb_meta_partition *leads;
+    struct kb_part *part;
+    int rc;
+
+    if (found->error == KB_KAFKA_NONE && resumes && position > found->latest) {
+        *diverged = true;
+        return KBP_OK;
+    }
+    if (!resumes)
+        position = found->error != KB_KAFKA_NONE
+                       ? 0
+                       : first_offset(engine, topic, found->partition, first,
+                                      found->earliest, found->latest);
+    part = kb_part_new(topic, found->partition, position,
+                       engine->config->backup.continuous ? KB_NO_END
+                                                         : found->latest);
+    if (!part || add_part(engine, part) != KBP_OK) {
+        kb_part_free(part);
+        return kb_fail_nomem(err, "a partition");
+    }
+    topic->parts[found->partition] = part;
+    part->writer = writer_of(engine, part);
+    atomic_store(&part->high_watermark, found->latest);
+    if (found->error != KB_KAFKA_NONE) {
+        part->end = position;
+        kb_part_end(part, KB_BACKUP_INCOMPLETE,
+                    "its leader doesn't say where it ends: %s (%s)",
+                    kb_kafka_error_text(found->error),
+                    kb_kafka_error_name(found->error));
+        return KBP_OK;
+    }
+    part->check = last;
+    if (position < found->earliest) {
+        kb_engine_warn(engine,
+                       "%s/%d: offsets %lld to %lld were gone before they "
+                       "were backed up (retention or DeleteRecords)",
+                       topic->name, (int)found->partition, (long long)position,
+                       (long long)found->earliest);
+        rc = kb_engine_skip(engine, part, KB_RANGE_BEFORE_START,
+                            found->earliest, err);
+        if (rc != KBP_OK)
+            return rc;
+    }
+    if (part->check.base_offset < found->earliest)
+        part->check.known = false;
+    kb_progress_add(&engine->progress->partitions_total, 1);
+    if (part->end != KB_NO_END)
+        kb_progress_add(&engine->progress->offsets_total,
+                        (unsigned long long)(part->end - part->begin));
+    meta = kb_metadata_topic(engine->metadata, topic->name);
+    leads = meta ? kb_meta_topic_partition(meta, found->partition) : NULL;
+    if (leads) {
+        part->leader = leads->leader;
+        part->leader_epoch = leads->leader_epoch;
+    }
+    return KBP_OK;
+}
+
+/* Whether the partition isn't begun yet. */
+static bool is_new(const struct kb_source_topic *topic, int32_t partition)
+{
+    return !topic->retired && !topic->parts[partition];
+}
+
+/* Ask for both ends of every partition that isn't begun, in two rounds. */
+static int find_offsets(struct kb_engine *engine, struct found **found,
+                        size_t *count, struct kbp_error *err)
+{
+    static const int64_t which[2] = {KB_OFFSET_EARLIEST, KB_OFFSET_LATEST};
+    struct kb_offset_query *queries = NULL;
+    struct kb_source_topic *topic;
+    struct found *list = NULL;
+    size_t n = 0;
+    size_t i;
+    int round;
+    int32_t p;
+    int rc = KBP_OK;
+
+    for (topic = engine->topics; topic; topic = topic->next)
+        for (p = 0; p < topic->part_count; p++)
+            n += is_new(topic, p);
+    *count = n;
+    *found = NULL;
+    if (n == 0)
+        return KBP_OK;
+    list = calloc(n, sizeof *list);
+    queries = calloc(n, sizeof *queries);
+    if (!list || !queries) {
+        rc = kb_fail_nomem(err, "offsets");
+        goto out;
+    }
+    n = 0;
+    for (topic = engine->topics; topic; topic = topic->next)
+        for (p = 0; p < topic->part_count; p++)
+            if (is_new(topic, p)) {
+                list[n].topic = topic;
+                list[n++].partition = p;
+            }
+    for (round = 0; round < 2; round++) {
+        for (i = 0; i < n; i++)
+            queries[i] =
+                (struct kb_offset_query){.topic = list[i].topic->name,
+                                         .partition = list[i].partition,
+                                         .timestamp = which[round],
+                                         .offset = -1};
+        rc = kb_client_list_offsets(engine->client, queries, n,
+                                    KB_READ_UNCOMMITTED,
+                                    kb_deadline_ms(OFFSETS_MS), err);
+        if (rc != KBP_OK)
+            goto out;
+        for (i = 0; i < n; i++) {
+            if (queries[i].error != KB_KAFKA_NONE)
+                list[i].error = queries[i].error;
+            else if (round == 0)
+                list[i].earliest = queries[i].offset;
+            else
+                list[i].latest = queries[i].offset;
+        }
+    }
+    *found = list;
+    list = NULL;
+out:
+    free(list);
+    free(queries);
+    return rc;
+}
+
+/* Begin all partitions that aren't; give them to fetchers. */
+int kb_plan_begin(struct kb_engine *engine, bool first, struct kbp_error *err)
+{
+    struct kb_source_topic *again = NULL;
+    struct found *found = NULL;
+    size_t count = 0;
+    size_t i;
+    int rc = describe(engine, err);
+
+    if (rc == KBP_OK)
+        rc = find_offsets(engine, &found, &count, err);
+    for (i = 0; rc == KBP_OK && i < count; i++) {
+        bool diverged = false;
+
+        if (found[i].topic->retired)
+            continue;
+        /* In continuous mode there is a next time. */
+        if (found[i].error != KB_KAFKA_NONE &&
+            engine->config->backup.continuous) {
+            kb_warn("%s/%d: its leader doesn't say where it ends: %s",
+                    found[i].topic->name, (int)found[i].partition,
+                    kb_kafka_error_text(found[i].error));
+            continue;
+        }
+        rc = begin_part(engine, &found[i], first, &diverged, err);
+        if (rc == KBP_OK && diverged) {
+            again = found[i].topic;
+            rc = kb_plan_restart(engine, again,
+                                 "it ends before what was stored of it", err);
+        }
+    }
+    free(found);
+    if (rc == KBP_OK)
+        rc = kb_plan_commit_topics(engine, err);
+    for (i = 0; rc == KBP_OK && i < engine->part_count; i++) {
+        struct kb_part *part = engine->parts[i];
+
+        if (part->started || part->retired)
+            continue;
+        part->started = true;
+        if (part->done)
+            continue;
+        if (part->position >= part->end && !part->check.known) {
+            part->done = true;
+            kb_progress_add(&engine->progress->partitions_done, 1);
+            continue;
+        }
+        rc = kb_engine_assign(engine, part, err);
+    }
+    /* A generation that was begun just now has its partitions still to come. */
+    return rc == KBP_OK && again ? kb_plan_begin(engine, first, err) : rc;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * capture.c - consumer groups' offsets into the archive.
+ *
+ * A capture comes before the ends of the partitions are asked for: what a
+ * group has committed then lies within what is stored.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backup/engine.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "kafka/error.h"
+
+static bool matches(const struct kb_strings *patterns, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < patterns->count; i++)
+        if (kb_glob_match(patterns->items[i], name))
+            return true;
+    return false;
+}
+
+static bool selects(const struct kb_config *config, const char *group)
+{
+    const struct kb_backup_settings *backup = &config->backup;
+
+    if (matches(&backup->consumer_groups_exclude, group))
+        return false;
+    return backup->consumer_groups_include.count == 0 ||
+           matches(&backup->consumer_groups_include, group);
+}
+
+static int add_group(struct kb_engine *engine, struct kb_groups *groups,
+                     const char *name, struct kbp_error *err)
+{
+    struct kb_captured_group *group = NULL;
+    struct kb_group_offset *offsets = NULL;
+    struct kbp_error why = KB_ERR_INIT;
+    size_t count = 0;
+    size_t i;
+    int rc =
+        kb_admin_group_offsets(engine->admin, name, &offsets, &count, &why);
+
+    if (rc != KBP_OK) {
+        kb_engine_warn(engine, "consumer group %s is not captured: %s", name,
+                       why.message);
+        return KBP_OK;
+    }
+    for (i = 0; rc == KBP_OK && i < count; i++) {
+        const struct kb_group_offset *o = &offsets[i];
+
+        if (!kb_plan_selects(engine->config, o->topic, false))
+            continue;
+        if (o->error != KB_KAFKA_NONE) {
+            kb_engine_warn(engine, "consumer group %s, %s/%d: not captured: %s",
+                           name, o->topic, (int)o->partition,
+                           kb_kafka_error_text(o->error));
+            continue;
+        }
+        if (o->offset < 0)
+            continue;
+        if (!group)
+            rc = kb_groups_add(groups, name, &group, err);
+        if (rc == KBP_OK)
+            rc = kb_captured_group_add(group, o->topic, o->partition, o->offset,
+                                       o->metadata, err);
+    }
+    kb_group_offsets_free(offsets, count);
+    return rc;
+}
+
+static int store(struct kb_engine *engine, const struct kb_groups *groups,
+                 struct kbp_error *err)
+{
+    struct kb_name name = engine->pipe.name;
+    struct kb_entry *entry = NULL;
+    int rc;
+
+    name.seq = ++engine->group_seq;
+    /* The session is the committer's, too. */
+    (void)pthread_mutex_lock(&engine->pipe.commit_lock);
+    rc = kb_groups_write(groups, engine->session, engine->config->backup_id,
+                         &name, err);
+    (void)pthread_mutex_unlock(&engine->pipe.commit_lock);
+    if (rc == KBP_OK)
+        rc = kb_entry_new(&entry, err);
+    if (rc == KBP_OK)
+        rc = kb_entry_groups(entry, &name, groups->captured_ms, err);
+    if (rc == KBP_OK)
+        rc = kb_pipe_commit(&engine->pipe, entry, err);
+    kb_entry_free(entry);
+    return rc;
+}
+
+int kb_capture_groups(struct kb_engine *engine, struct kbp_error *err)
+{
+    struct kb_groups groups = {.captured_ms = kb_wall_ms()};
+    struct kbp_error why = KB_ERR_INIT;
+    char **names = NULL;
+    size_t count = 0;
+    size_t i;
+    int rc = kb_admin_list_groups(engine->admin, &names, &count, &why);
+
+    if (rc != KBP_OK) {
+        kb_engine_warn(engine, "consumer groups are not captured: %s",
+                       why.message);
+        return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "groups") : KBP_OK;
+    }
+    for (i = 0; rc == KBP_OK && i < count; i++) {
+        if (kb_stop_requested(engine->user_stop))
+            break;
+        if (selects(engine->config, names[i]))
+            rc = add_group(engine, &groups, names[i], err);
+    }
+    if (rc == KBP_OK && i == count) {
+        rc = store(engine, &groups, err);
+        engine->report->groups = groups.count;
+    }
+    for (i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+    kb_groups_release(&groups);
+    return rc;
+}

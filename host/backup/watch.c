@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch.c - look after partitions which don't move: a transaction that hangs,
+ * a leader that doesn't come back; and what retention is about to delete.
+ */
+#include <stdlib.h>
+
+#include "backup/engine.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#define WATCH_MS 1000
+
+/* Snapshot: nothing came of a partition for so long, and it ends incomplete. */
+#define STALL_MS 120000
+
+/* Continuous: so often somebody is told of it. */
+#define REMIND_MS 300000
+
+/* The log's start comes nearer: warn when it will be there in this time. */
+#define OVERTAKE_MS 1800000
+#define LOOK_MS 60000
+
+/* Who has the transaction open; a clause for the reason, or "". */
+static void name_culprit(struct kb_engine *engine, const struct kb_part *part,
+                         int64_t stable, char *text, size_t len)
+{
+    struct kb_producer_state *states = NULL;
+    struct kbp_error err = KB_ERR_INIT;
+    size_t count = 0;
+    size_t i;
+
+    text[0] = '\0';
+    if (kb_client_describe_producers(engine->client, part->topic->name,
+                                     part->partition, &states, &count,
+                                     &err) != KBP_OK) {
+        kb_debug("%s/%d: who holds a transaction open isn't known: %s",
+                 part->topic->name, (int)part->partition, err.message);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        char when[KB_TIME_TEXT];
+
+        if (states[i].txn_start_offset < 0 ||
+            states[i].txn_start_offset > stable)
+            continue;
+        (void)snprintf(text, len,
+                       " by producer id %lld (epoch %d), which began it at "
+                       "offset %lld and wrote last at %s",
+                       (long long)states[i].producer_id, (int)states[i].epoch,
+                       (long long)states[i].txn_start_offset,
+                       kb_time_text(when, states[i].last_timestamp));
+        break;
+    }
+    free(states);
+}
+
+static void open_transaction(struct kb_engine *engine, struct kb_part *part,
+                             int64_t position, int64_t high)
+{
+    char who[256];
+
+    name_culprit(engine, part, position, who, sizeof who);
+    if (part->end == KB_NO_END) {
+        kb_warn("%s/%d: stands at offset %lld of %lld: a transaction is open "
+                "there%s",
+                part->topic->name, (int)part->partition, (long long)position,
+                (long long)high, who);
+        return;
+    }
+    part->open_txn = true;
+    kb_part_end(part, KB_BACKUP_INCOMPLETE,
+                "offsets %lld to %lld were not fetched: a transaction is open "
+                "there%s",
+                (long long)position, (long long)part->end, who);
+    kb_warn("%s/%d: %s", part->topic->name, (int)part->partition, part->reason);
+    atomic_store(&part->wanted_back, 1);
+}
+
+static void look_after(struct kb_engine *engine, struct kb_part *part,
+                       int64_t now)
+{
+    int64_t still = now - atomic_load(&part->moved_ms);
+    int64_t position = atomic_load(&part->fetched);
+    int64_t high = atomic_load(&part->high_watermark);
+    int64_t stable = atomic_load(&part->last_stable);
+    bool behind_txn = stable >= 0 && position >= stable && stable < high &&
+                      (part->end == KB_NO_END || stable < part->end);
+
+    if (behind_txn) {
+        /* It was read up to there; that isn't a stall of ours. */
+        if (!part->stuck_since_ms || part->stuck_at != position) {
+            part->stuck_since_ms = now;
+            part->stuck_at = position;
+        }
+        if (now - part->stuck_since_ms >=
+                engine->config->backup.open_transaction_timeout_ms &&
+            now - part->warned_ms >= REMIND_MS) {
+            part->warned_ms = now;
+            open_transaction(engine, part, position, high);
+        }
+        return;
+    }
+    part->stuck_since_ms = 0;
+    if (still < STALL_MS)
+        return;
+    if (part->end != KB_NO_END) {
+        /* `why` is the fetcher's; it is read when that has let go. */
+        part->stalled = true;
+        atomic_store(&part->wanted_back, 1);
+    } else if (now - part->warned_ms >= REMIND_MS) {
+        part->warned_ms = now;
+        kb_warn("%s/%d: nothing came for %lld s", part->topic->name,
+                (int)part->partition, (long long)still / 1000);
+    }
+}
+
+/* Warn while there is still time to do something. */
+static void look_at_retention(struct kb_engine *engine, struct kb_part *part,
+                              int64_t now)
+{
+    int64_t start = atomic_load(&part->log_start);
+    int64_t position = atomic_load(&part->fetched);
+    int64_t moved;
+    int64_t left_ms;
+    char text[32];
+
+    if (start < 0 || now - part->seen_ms < LOOK_MS)
+        return;
+    moved = part->seen_start >= 0 ? start - part->seen_start : 0;
+    if (moved > 0 && position < atomic_load(&part->high_watermark)) {
+        left_ms = (int64_t)((double)(position - start) / (double)moved *
+                            (double)(now - part->seen_ms));
+        if (left_ms < OVERTAKE_MS && now - part->warned_ms >= REMIND_MS) {
+            part->warned_ms = now;
+            kb_engine_warn(engine,
+                           "%s/%d: retention will overtake the backup in about "
+                           "%s: it stands at offset %lld, and the log's start "
+                           "is at %lld already",
+                           part->topic->name, (int)part->partition,
+                           kb_duration_text(text, left_ms), (long long)position,
+                           (long long)start);
+        }
+    }
+    part->seen_start = start;
+    part->seen_ms = now;
+}
+
+int kb_watch(struct kb_engine *engine, struct kbp_error *err)
+{
+    int64_t now = kb_now_ms();
+    unsigned long long lag = 0;
+    size_t i;
+
+    (void)err;
+    if (kb_left_ms(engine->next_watch_ms) > 0)
+        return KBP_OK;
+    engine->next_watch_ms = kb_deadline_ms(WATCH_MS);
+    for (i = 0; i < engine->part_count; i++) {
+        struct kb_part *part = engine->parts[i];
+        int64_t high = atomic_load(&part->high_watermark);
+        int64_t position = atomic_load(&part->fetched);
+
+        if (part->retired)
+            continue;
+        if (high > position)
+            lag += (unsigned long long)(high - position);
+        if (part->done || !part->started)
+            continue;
+        look_after(engine, part, now);
+        look_at_retention(engine, part, now);
+    }
+    atomic_store(&engine->progress->lag_records, lag);
+    return KBP_OK;
+}

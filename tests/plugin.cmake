@@ -10,3 +10,10 @@ kb_unit_test(storage_retry LINKS kb_plugin)
 # Its write() and fsync() stand in for libc's in the plugin it loads.
 kb_unit_test(storage_filesystem LINKS kb_plugin)
 set_target_properties(test_storage_filesystem PROPERTIES ENABLE_EXPORTS ON)
+
+add_subdirectory(museum)
+kb_unit_test(plugin_museum LINKS kb_plugin)
+target_compile_definitions(test_plugin_museum PRIVATE
+  KB_MUSEUM_DIR="${CMAKE_BINARY_DIR}/museum")
+
+add_subdirectory(abi)

@@ -26,8 +26,10 @@ if(NOT TARGET KafkaBackup::Plugin)
   # Within kafka-backup's own tree.
   add_library(kafka_backup_plugin_headers INTERFACE)
   add_library(KafkaBackup::Plugin ALIAS kafka_backup_plugin_headers)
+  set(KB_PLUGIN_INCLUDE_DIR "${CMAKE_CURRENT_LIST_DIR}/../include" CACHE PATH
+    "The plugin headers; tests/abi/grow.sh has others")
   target_include_directories(kafka_backup_plugin_headers INTERFACE
-    "${CMAKE_CURRENT_LIST_DIR}/../include")
+    "${KB_PLUGIN_INCLUDE_DIR}")
   set(KafkaBackupPlugin_MAP "${CMAKE_CURRENT_LIST_DIR}/../plugin.map")
 endif()
 

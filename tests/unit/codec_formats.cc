@@ -11,6 +11,7 @@ extern "C" {
 #include "base/buf.h"
 #include "plugin/codec.h"
 }
+#include "test_plugins.h"
 
 namespace
 {
@@ -23,7 +24,7 @@ struct Opened {
 
     explicit Opened(const std::string &name, std::vector<kb_kv> kvs = {})
     {
-        const char *dir = KB_TEST_PLUGIN_DIR;
+        const char *dir = TestPluginDir();
 
         EXPECT_EQ(KBP_OK, kb_registry_init(&registry, &dir, 1, &err));
         EXPECT_EQ(KBP_OK, kb_codec_open(&registry, name.c_str(), kvs.data(),

@@ -11,6 +11,7 @@ extern "C" {
 #include "base/buf.h"
 #include "plugin/codec.h"
 }
+#include "test_plugins.h"
 
 namespace
 {
@@ -20,7 +21,7 @@ class PluginCodec : public ::testing::Test
   protected:
     void SetUp() override
     {
-        const char *dir = KB_TEST_PLUGIN_DIR;
+        const char *dir = TestPluginDir();
 
         err = KB_ERR_INIT;
         ASSERT_EQ(KBP_OK, kb_registry_init(&registry, &dir, 1, &err))
@@ -71,7 +72,7 @@ TEST_F(PluginCodec, MissingPluginNamesFilesAndDirectories)
     EXPECT_NE(std::string::npos, message.find("codec \"Brotli-Fast\""));
     EXPECT_NE(std::string::npos,
               message.find("codec_brotli_fast.so, codec_brotli.so"));
-    EXPECT_NE(std::string::npos, message.find(KB_TEST_PLUGIN_DIR));
+    EXPECT_NE(std::string::npos, message.find(TestPluginDir()));
     EXPECT_NE(std::string::npos, std::string(err.hint).find("--plugin-dir"));
 }
 

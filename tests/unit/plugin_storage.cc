@@ -9,6 +9,7 @@
 extern "C" {
 #include "plugin/storage.h"
 }
+#include "test_plugins.h"
 
 namespace
 {
@@ -18,7 +19,7 @@ class PluginStorage : public ::testing::Test
   protected:
     void SetUp() override
     {
-        const char *dir = KB_TEST_PLUGIN_DIR;
+        const char *dir = TestPluginDir();
         const char *tmp = getenv("TMPDIR");
         std::string root =
             std::string(tmp ? tmp : "/tmp") + "/kb-storage-XXXXXX";

@@ -26,6 +26,7 @@
 extern "C" {
 #include "plugin/storage.h"
 }
+#include "test_plugins.h"
 
 namespace
 {
@@ -109,7 +110,7 @@ class Filesystem : public ::testing::Test
   protected:
     void SetUp() override
     {
-        const char *dir = KB_TEST_PLUGIN_DIR;
+        const char *dir = TestPluginDir();
         const char *tmp = getenv("TMPDIR");
 
         top = std::string(tmp ? tmp : "/tmp") + "/kb-fs-XXXXXX";

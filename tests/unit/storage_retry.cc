@@ -13,6 +13,7 @@ extern "C" {
 #include "base/stop.h"
 #include "plugin/storage.h"
 }
+#include "test_plugins.h"
 
 namespace
 {
@@ -22,7 +23,7 @@ class StorageRetry : public ::testing::Test
   protected:
     void SetUp() override
     {
-        const char *dir = KB_TEST_PLUGIN_DIR;
+        const char *dir = TestPluginDir();
 
         ASSERT_EQ(KBP_OK, kb_registry_init(&registry, &dir, 1, &err));
         ASSERT_EQ(KBP_OK, kb_stop_init(&stop, &err));

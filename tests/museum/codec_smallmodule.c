@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec_smallmodule.c - a module that ends too early. */
+#include "museum.h"
+
+static const struct kbp_codec_type type = {GOOD_TYPE};
+static const struct kbp_codec_type *const types[] = {&type, NULL};
+
+const struct kbp_module kafka_backup_plugin = {
+    GOOD_MODULE,
+    .abi = {KBP_ABI_MAGIC, KBP_ABI_MAJOR, KBP_ABI_MINOR, 24, 0, KBP_LIBC},
+};

@@ -6,3 +6,4 @@ target_link_libraries(wire_probe PRIVATE kb_admin kb_flags)
 
 kb_unit_test(kafka_batch LINKS kb_kafka)
 kb_unit_test(kafka_golden LINKS kb_kafka)
+kb_unit_test(kafka_conn LINKS kb_kafka)

@@ -48,9 +48,8 @@ static void print_restore(const char *backup_id,
     kb_out("Restore of %s: %s", backup_id, outcome_text(r->outcome));
     kb_out("  %s records, %s", kb_count_text(one, r->records),
            kb_bytes_text(two, r->bytes));
-    kb_out("  %s, %.1f MB/s, %s records/s",
-           kb_duration_text(one, r->duration_ms),
-           (double)r->bytes / seconds / 1e6,
+    kb_out("  %s, %s/s, %s records/s", kb_duration_text(one, r->duration_ms),
+           kb_bytes_text((char[32]){0}, (uint64_t)((double)r->bytes / seconds)),
            kb_count_text(two, (uint64_t)((double)r->records / seconds)));
 }
 

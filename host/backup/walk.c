@@ -78,7 +78,8 @@ static int sort_aborted(struct kb_walk *walk, struct kbp_error *err)
     }
     for (i = 0; i < count; i++)
         walk->aborted[i] = kb_fetched_aborted(walk->fetched, i);
-    qsort(walk->aborted, count, sizeof *walk->aborted, by_first_offset);
+    if (count > 1)
+        qsort(walk->aborted, count, sizeof *walk->aborted, by_first_offset);
     walk->aborted_count = count;
     walk->aborted_known = true;
     return KBP_OK;

@@ -136,7 +136,7 @@ static int run(struct kb_program *program)
         return kb_program_fail("backup", &err);
     status = kb_backup_run(&program->config, &program->registry, watch.progress,
                            &program->stop, &report, &err);
-    kb_job_end(&watch, program,
+    kb_job_end(&watch, program, status,
                !status && report.outcome == KB_BACKUP_COMPLETE);
     log_partitions(&report);
     code = status ? kb_program_fail("backup", &err) : exit_code(report.outcome);

@@ -133,7 +133,6 @@ static int run(struct kb_program *program)
     struct kb_job_watch watch;
     int status = load(program, &err);
     int code;
-    size_t i;
 
     if (!status)
         status = kb_job_begin(&watch, program, KB_JOB_RESTORE, &err);
@@ -141,14 +140,8 @@ static int run(struct kb_program *program)
         return kb_program_fail("restore", &err);
     status = kb_restore_run(&program->config, &program->registry,
                             watch.progress, &program->stop, &report, &err);
-    kb_job_end(&watch, program,
+    kb_job_end(&watch, program, status,
                !status && report.outcome == KB_RESTORE_COMPLETE);
-    if (!program->config.restore.dry_run || format != KB_OUTPUT_TEXT) {
-        for (i = 0; i < report.warning_count; i++)
-            kb_warn("%s", report.warnings[i]);
-        for (i = 0; i < report.error_count; i++)
-            kb_error("%s", report.errors[i]);
-    }
     code =
         status ? kb_program_fail("restore", &err) : exit_code(report.outcome);
     print(program, format, &report, &err, status);

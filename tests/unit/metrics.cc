@@ -72,10 +72,9 @@ class Metrics : public ::testing::Test {
         progress.offsets_total = 1000;
         progress.offsets_done = 250;
         kb_progress_moved(&progress, 200, 4096);
-        kb_metrics_lag("orders", 0, 70, 700, 1.5);
-        kb_metrics_lag("orders", 1, 30, 300, 0.5);
-        kb_metrics_committed("orders", 0);
-        kb_metrics_topic("orders", 200, 4096);
+        kb_metrics_lag("orders", 0, 70);
+        kb_metrics_lag("orders", 1, 30);
+        kb_metrics_committed("orders", 0, 200, 4000, kb_wall_ms() - 5000);
         kb_metrics_gap(17);
         kb_metrics_compressed(4000, 1000);
         kb_metrics_store_write(KB_STORE_SEGMENT, 1000, 20000000);
@@ -158,11 +157,8 @@ TEST_F(Metrics, EveryNameOfABackupMoves)
         {"kafka_backup_lag_records{topic=\"orders\",partition=\"0\"," + id +
              "}",
          "70"},
-        {"kafka_backup_lag_bytes{topic=\"orders\",partition=\"1\"," + id + "}",
-         "300"},
-        {"kafka_backup_lag_seconds{topic=\"orders\",partition=\"0\"," + id +
-             "}",
-         "1.5"},
+        {"kafka_backup_lag_bytes{topic=\"orders\",partition=\"0\"," + id + "}",
+         "1400"}, // 70 of 20 bytes
         {"kafka_backup_lag_records_max{" + id + "}", "70"},
         {"kafka_backup_lag_records_sum{" + id + "}", "100"},
         {"kafka_backup_snapshot_records_target{" + id + "}", "1000"},
@@ -218,6 +214,9 @@ TEST_F(Metrics, EveryNameOfABackupMoves)
         "\"0\"," +
         id + "}";
     EXPECT_NEAR(std::stod(samples[commit]), (double)time(nullptr), 5);
+    const std::string lag =
+        "kafka_backup_lag_seconds{topic=\"orders\",partition=\"0\"," + id + "}";
+    EXPECT_NEAR(std::stod(samples[lag]), 5, 3);
     const std::string rate =
         "kafka_backup_throughput_records_per_sec{" + id + ",topic=\"orders\"}";
     EXPECT_NEAR(std::stod(samples[rate]), 20, 5); // 200 in 10 seconds
@@ -257,7 +256,7 @@ TEST_F(Metrics, PartitionLabelsAreLimitedAndSumsAreNot)
 {
     Start(KB_JOB_BACKUP, 3);
     for (int i = 0; i < 500; i++)
-        kb_metrics_lag("t", i, 2, 0, 0);
+        kb_metrics_lag("t", i, 2);
     const std::string text = Text();
     size_t lines = 0;
 

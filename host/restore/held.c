@@ -39,13 +39,22 @@ static const struct {
 
 #define HELD_COUNT (sizeof held / sizeof *held)
 
-/* They name brokers of the source. */
+/*
+ * The first two name brokers of the source.  The third would have a 2.x broker
+ * refuse what is restored: old message sets are batches of magic 2 by then.
+ */
 static const char *const never[] = {"leader.replication.throttled.replicas",
-                                    "follower.replication.throttled.replicas"};
+                                    "follower.replication.throttled.replicas",
+                                    "message.format.version"};
 
 static bool is_never(const char *key)
 {
-    return !strcmp(key, never[0]) || !strcmp(key, never[1]);
+    size_t i;
+
+    for (i = 0; i < sizeof never / sizeof *never; i++)
+        if (!strcmp(key, never[i]))
+            return true;
+    return false;
 }
 
 static bool is_held(const char *key)

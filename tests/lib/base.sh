@@ -61,6 +61,8 @@ need_build_packages() {
         '/usr/include/snappy-c.h=libsnappy-dev' \
         '/usr/include/zlib.h=zlib1g-dev' \
         '/usr/include/microhttpd.h=libmicrohttpd-dev' \
+        '/usr/include/krb5.h=libkrb5-dev' \
+        '/usr/include/*/curl/curl.h=libcurl4-openssl-dev' \
         '/usr/include/gtest/gtest.h=libgtest-dev' \
         '/usr/lib/*/libgtest_main.a=libgtest-dev' \
         '/usr/lib/*/libc.so=libc6-dev'

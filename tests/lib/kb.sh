@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+# kb.sh - the product: configurations, runs with a time limit, exit codes.
+#
+#   backup_yaml FILE KEY=VALUE...    id broker store include exclude client_id
+#                                    memory_limit override; all others go to
+#                                    `backup:`
+#   restore_yaml FILE KEY=VALUE...   the same, and map (A=B,...); others go to
+#                                    `restore:`
+#   kb_run CODE LABEL ARGS...        runs it and fails unless it ends with CODE
+#   kb_start NAME ARGS...            in the background; kb_end NAME gives its
+#                                    exit code
+# A run's output is in $KB_WORK/LABEL.out and LABEL.err.
+
+# What the program ends with (host/cli/exit_code.h).
+KB_OK=0 KB_FAILED=1 KB_USAGE=2 KB_INCOMPLETE=3 KB_INVALID=4 KB_INTERRUPTED=5
+export KB_OK KB_FAILED KB_USAGE KB_INCOMPLETE KB_INVALID KB_INTERRUPTED
+
+yaml_list() { # a,b -> ["a", "b"]
+    local item out=
+    local IFS=,
+    for item in $1; do out+="${out:+, }\"$item\""; done
+    printf '[%s]' "$out"
+}
+
+kb_yaml() { # MODE SIDE FILE KEY=VALUE...
+    local mode=$1 side=$2 file=$3 pair key value section='' item
+    local id=backup1 store=$KB_WORK/store broker='' include='' exclude=''
+    local client_id='' memory='' override='' extra=''
+    shift 3
+    for pair in "$@"; do
+        key=${pair%%=*} value=${pair#*=}
+        case $key in
+        id) id=$value ;;
+        store) store=$value ;;
+        broker) broker=$value ;;
+        include) include=$value ;;
+        exclude) exclude=$value ;;
+        client_id) client_id=$value ;;
+        memory_limit) memory=$value ;;
+        override) override=$value ;;
+        storage) extra+="  $value"$'\n' ;;
+        map)
+            section+="  topic_mapping:"$'\n'
+            local IFS=,
+            for item in $value; do
+                section+="    \"${item%%=*}\": \"${item#*=}\""$'\n'
+            done
+            unset IFS ;;
+        *) section+="  $key: $value"$'\n' ;;
+        esac
+    done
+    {
+        printf 'mode: %s\nbackup_id: "%s"\n' "$mode" "$id"
+        [ -z "$memory" ] || printf 'memory_limit: %s\n' "$memory"
+        printf '%s:\n  bootstrap_servers: %s\n' "$side" \
+            "$(yaml_list "$broker")"
+        if [ -n "$include$exclude" ]; then
+            printf '  topics:\n'
+            [ -z "$include" ] || printf '    include: %s\n' \
+                "$(yaml_list "$include")"
+            [ -z "$exclude" ] || printf '    exclude: %s\n' \
+                "$(yaml_list "$exclude")"
+        fi
+        if [ -n "$client_id$override" ]; then
+            printf '  connection:\n'
+            [ -z "$client_id" ] || printf '    client_id: "%s"\n' "$client_id"
+            [ -z "$override" ] || printf '    broker_overrides: {%s}\n' \
+                "$override"
+        fi
+        printf 'storage:\n  backend: filesystem\n  path: "%s"\n%s' "$store" \
+            "$extra"
+        [ -z "$section" ] || printf '%s:\n%s' "$mode" "$section"
+    } >"$file"
+}
+
+backup_yaml() { local f=$1; shift; kb_yaml backup source "$f" "$@"; }
+restore_yaml() { local f=$1; shift; kb_yaml restore target "$f" "$@"; }
+
+# kb ARGS...: the program, ended after KB_TIMEOUT seconds.
+kb() {
+    timeout -k 10 "${KB_TIMEOUT:-240}" "$KB_BIN" "$@"
+}
+
+kb_run() { # CODE LABEL ARGS...
+    local want=$1 label=$2 code=0
+    shift 2
+    kb "$@" >"$KB_WORK/$label.out" 2>"$KB_WORK/$label.err" </dev/null ||
+        code=$?
+    if [ "$code" != "$want" ]; then
+        {
+            printf -- '--- kafka-backup %s\n' "$*"
+            tail -25 "$KB_WORK/$label.out"
+            printf -- '--- its log\n'
+            tail -40 "$KB_WORK/$label.err"
+            printf -- '---\n'
+        } >&2
+        [ "$code" = 124 ] && fail "$label: hung for ${KB_TIMEOUT:-240} s"
+        fail "$label: exit code $code, wanted $want: $(grep -v '^ *$' "$KB_WORK/$label.err" | tail -1 | cut -c1-300)"
+    fi
+}
+
+kb_start() { # NAME ARGS...
+    local name=$1
+    shift
+    "$KB_BIN" "$@" >"$KB_WORK/$name.out" 2>"$KB_WORK/$name.err" </dev/null &
+    proc_add "$name" $!
+}
+
+# kb_end NAME [SECONDS]: waits for it; its exit code is in KB_CODE.
+kb_end() {
+    local name=$1 pid
+    read -r pid _ <"$KB_WORK/pids/$name" || die "no run $name"
+    if ! proc_wait_gone "$name" "${2:-${KB_TIMEOUT:-240}}"; then
+        kill -ABRT "$pid" 2>/dev/null || true
+        tail -30 "$KB_WORK/$name.err" >&2
+        fail "$name does not end"
+    fi
+    KB_CODE=0
+    wait "$pid" 2>/dev/null || KB_CODE=$?
+    rm -f "$KB_WORK/pids/$name"
+}
+
+kb_show() { # NAME: the end of a run's log, for a failure's reader
+    tail -40 "$KB_WORK/$1.err" >&2
+}
+
+# validate_deep ID [STORE]
+validate_deep() {
+    kb_run 0 "validate-$1" validate --deep -p "${2:-$KB_WORK/store}" -b "$1"
+}
+
+# restored_name TOPIC: what suites restore it as; at most 249 characters.
+restored_name() {
+    if [ ${#1} -gt 240 ]; then printf 'R%s\n' "${1:1}"
+    else printf 'r.%s\n' "$1"; fi
+}
+
+# restored_map TOPIC...: the topic_mapping for them
+restored_map() {
+    local topic out=
+    for topic in "$@"; do out+=${out:+,}$topic=$(restored_name "$topic"); done
+    printf '%s\n' "$out"
+}

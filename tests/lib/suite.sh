@@ -21,15 +21,20 @@ suite_init() { # called by lib.sh
     trap 'exit 143' TERM
 }
 
+suite_kill_all() {
+    local file
+    for file in "$KB_WORK"/pids/*; do
+        [ -e "$file" ] && proc_kill "$(basename "$file")"
+    done
+    return 0
+}
+
 suite_cleanup() {
     local status=$? file
     [ "$BASHPID" = "$KB_SHELL_PID" ] || return "$status"
     trap - EXIT
     if declare -F suite_teardown >/dev/null; then suite_teardown || true; fi
-    for file in "$KB_WORK"/pids/*; do
-        [ -e "$file" ] || continue
-        proc_signal "$(basename "$file")" KILL
-    done
+    suite_kill_all
     for file in "$KB_WORK"/mounts/*; do
         [ -e "$file" ] && as_root umount -l "$(cat "$file")" || true
     done
@@ -108,6 +113,8 @@ suite_main() {
          trap 'printf "at %s:%s: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >>"$KB_WORK/reason"' ERR
          "case_$name")
         status=$?
+        # without a setup, what runs belongs to the case
+        declare -F suite_setup >/dev/null || suite_kill_all
         seconds=$((SECONDS - began))
         ran=$((ran + 1))
         if [ "$status" != 0 ]; then

@@ -321,8 +321,9 @@ int kb_entry_resolve(struct kb_entry *entry, const struct kb_manifest *m,
         rc = resolve_generation(&delta->generations[i], m, err);
     if (rc != KBP_OK)
         return rc;
-    qsort(delta->generations, delta->generation_count,
-          sizeof *delta->generations, compare_generations);
+    if (delta->generation_count > 1)
+        qsort(delta->generations, delta->generation_count,
+              sizeof *delta->generations, compare_generations);
     for (i = 1; i < delta->generation_count; i++)
         if (compare_generations(&delta->generations[i - 1],
                                 &delta->generations[i]) == 0)

@@ -25,6 +25,23 @@ void kb_segment_free(struct kb_segment *segment)
     free(segment);
 }
 
+int kb_segment_check_header(const void *bytes, size_t len, struct kb_uuid *id,
+                            struct kbp_error *err)
+{
+    const uint8_t *at = bytes;
+
+    if (len < KB_SEGMENT_HEADER || memcmp(at, KB_SEGMENT_MAGIC, 4) != 0)
+        return kb_fail(err, KBP_ERR_CORRUPT, "no segment begins here");
+    if (at[4] != KB_SEGMENT_VERSION)
+        return kb_fail(err, KBP_ERR_CORRUPT, "it is a segment of version %u",
+                       at[4]);
+    if (kb_load_le32(at + KB_SEGMENT_HEADER_CRC_AT) !=
+        kb_crc32c(0, at, KB_SEGMENT_HEADER_CRC_AT))
+        return kb_fail(err, KBP_ERR_CORRUPT, "the header's checksum is wrong");
+    memcpy(id->bytes, at + 8, sizeof id->bytes);
+    return KBP_OK;
+}
+
 static int compare_partitions(const struct kb_frame_desc *a,
                               const struct kb_uuid *generation,
                               int32_t partition)

@@ -136,8 +136,8 @@ static const uint8_t *header_of(const struct kb_segment *segment, size_t first,
            (segment->frames[first + i].place - segment->frames[first].place);
 }
 
-static int check_frame(const struct kb_frame *frame, const uint8_t *header,
-                       struct kbp_error *err)
+int kb_frame_check(const struct kb_frame *frame, const uint8_t *header,
+                   struct kbp_error *err)
 {
     struct kb_frame_desc desc;
     uint32_t crc;
@@ -194,8 +194,8 @@ int kb_segment_read(const struct kb_segment *segment,
         return kb_err_wrap(err, "segment %s", segment->key);
     block->len = (size_t)len;
     for (i = 0; i < count; i++) {
-        rc = check_frame(&segment->frames[first + i],
-                         header_of(segment, first, i, block), err);
+        rc = kb_frame_check(&segment->frames[first + i],
+                            header_of(segment, first, i, block), err);
         if (rc != KBP_OK)
             return kb_frame_wrap(segment, first + i, err);
     }
@@ -243,14 +243,12 @@ static void fixed_commit(struct kbp_sink *sink, size_t used)
     fixed->used += used;
 }
 
-static int decompress(const struct kb_frame_run *run, size_t i,
-                      struct kb_codec_worker *codecs, struct kb_block *into,
-                      struct kbp_error *err)
+int kb_frame_unpack(const struct kb_segment *segment, size_t frame,
+                    const void *stored, struct kb_codec_worker *codecs,
+                    uint8_t *out, struct kbp_error *err)
 {
-    const struct kb_segment *segment = run->segment;
-    const struct kb_frame_desc *desc = &segment->frames[run->first + i].desc;
-    struct kb_slice stored = kb_frame_run_stored(run, i);
-    struct fixed fixed = {into->data, desc->raw_len, 0};
+    const struct kb_frame_desc *desc = &segment->frames[frame].desc;
+    struct fixed fixed = {out, desc->raw_len, 0};
     struct kbp_sink sink = {.struct_size = sizeof sink,
                             .data = &fixed,
                             .limit = desc->raw_len,
@@ -265,7 +263,7 @@ static int decompress(const struct kb_frame_run *run, size_t i,
     rc = kb_codec_worker_named(codecs, segment->codec, &session, err);
     if (rc != KBP_OK)
         return rc;
-    rc = kb_codec_decompress(session, stored.data, stored.len, &sink, err);
+    rc = kb_codec_decompress(session, stored, desc->stored_len, &sink, err);
     if (rc == KBP_ERR_LIMIT || (rc == KBP_OK && fixed.used != desc->raw_len))
         return kb_fail(err, KBP_ERR_CORRUPT,
                        "it isn't the %" PRIu32 " bytes long that it should "
@@ -300,7 +298,8 @@ int kb_frame_run_batches(const struct kb_frame_run *run, size_t i,
             kb_budget_give(budget, desc->raw_len);
         return kb_fail_nomem(err, "a frame's batches");
     }
-    rc = decompress(run, i, codecs, block, err);
+    rc = kb_frame_unpack(run->segment, run->first + i, stored.data, codecs,
+                         block->data, err);
     if (rc != KBP_OK) {
         kb_block_unref(block);
         return kb_frame_wrap(run->segment, run->first + i, err);

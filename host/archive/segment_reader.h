@@ -104,6 +104,28 @@ int kb_frame_run_batches(const struct kb_frame_run *run, size_t i,
                          struct kb_budget *budget, struct kb_slice *batches,
                          struct kbp_error *err);
 
+/*
+ * The pieces of which the above is made, for those who read otherwise: whether
+ * the bytes of a frame, header first, are what the index says...
+ */
+int kb_frame_check(const struct kb_frame *frame, const uint8_t *header,
+                   struct kbp_error *err);
+
+/*
+ * ...and decompress the stored bytes of a frame that has a codec into exactly
+ * `raw_len` bytes at `out`.
+ */
+int kb_frame_unpack(const struct kb_segment *segment, size_t frame,
+                    const void *stored, struct kb_codec_worker *codecs,
+                    uint8_t *out, struct kbp_error *err);
+
+/*
+ * Check a segment's header, the object's first `len` bytes: `*id` is its id.
+ */
+#define KB_SEGMENT_HEADER_BYTES 64u
+int kb_segment_check_header(const void *bytes, size_t len, struct kb_uuid *id,
+                            struct kbp_error *err);
+
 /* Wrap an error: "segment KEY: frame at byte N (partition, offsets)". */
 int kb_frame_wrap(const struct kb_segment *segment, size_t frame,
                   struct kbp_error *err);

@@ -5,6 +5,7 @@
 #include "backup/pipe.h"
 #include "base/clock.h"
 #include "base/thread.h"
+#include "metrics/metrics.h"
 
 void kb_pipe_sealed_free(struct kb_pipe_sealed *sealed)
 {
@@ -52,9 +53,15 @@ static void note(struct kb_pipe *pipe, const struct kb_pipe_extent *extent)
         const struct kb_range *range = &coverage->ranges.items[i];
 
         part->absent[range->kind] += (uint64_t)(range->end - range->start);
+        if (range->kind == KB_RANGE_BEFORE_START)
+            kb_metrics_gap((uint64_t)(range->end - range->start));
     }
     part->committed = coverage->end;
     atomic_store(&part->committed_seen, coverage->end);
+    kb_metrics_committed(part->topic->name, part->partition,
+                         coverage->sums.records, extent->bytes,
+                         coverage->sums.batches ? coverage->sums.max_timestamp
+                                                : -1);
     kb_progress_add(&pipe->set.progress->offsets_done,
                     (unsigned long long)(coverage->end - coverage->start));
 }

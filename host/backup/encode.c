@@ -5,6 +5,7 @@
 
 #include "backup/pipe.h"
 #include "base/thread.h"
+#include "metrics/metrics.h"
 
 /* One thread's tools. */
 struct encoder {
@@ -49,6 +50,7 @@ static int compress(struct encoder *encoder, struct kb_parcel *parcel,
                            err);
     if (rc != KBP_OK || scratch->len >= parcel->desc.raw_len)
         return rc;
+    kb_metrics_compressed(parcel->desc.raw_len, scratch->len);
     parcel->packed.data = malloc(scratch->len);
     if (!parcel->packed.data)
         return kb_fail_nomem(err, "a compressed frame");

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "metrics/metrics.h"
 
 /* Partitions in one request. */
 #define CATCH_UP_PARTS 128u
@@ -416,6 +417,8 @@ static void *run(void *data)
             lose_connection(fetcher);
         if (fetcher->lost > 1) {
             kb_progress_add(&fetcher->env->progress->retries, 1);
+            kb_metrics_retry("connect");
+            kb_metrics_error(kb_error_type_of(rc, false));
             give_back_all(fetcher, &err);
         }
     }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/error.h"
+#include "metrics/metrics.h"
 
 /* A damaged batch may be the connection's fault, once or twice. */
 #define CORRUPT_MAX 3u
@@ -36,6 +37,7 @@ static void on_error(struct kb_fetcher *fetcher, struct kb_part *part,
     kb_part_why(part, "%s (%s)", kb_kafka_error_text(error),
                 kb_kafka_error_name(error));
     kb_progress_add(&fetcher->env->progress->retries, 1);
+    kb_metrics_retry("fetch");
     part->failures++;
     if (error == KB_KAFKA_OFFSET_OUT_OF_RANGE && part->read_from < 0) {
         kb_fetch_give_back(fetcher, part, KB_TROUBLE_RANGE);
@@ -210,6 +212,7 @@ static int on_fetched(void *data, const struct kb_fetched *fetched,
     kb_part_why(part, "%s", why.message);
     part->failures++;
     kb_progress_add(&fetcher->env->progress->errors, 1);
+    kb_metrics_error(KB_ERROR_DESERIALIZATION);
     if (rc == KB_WALK_DIVERGED) {
         kb_fetch_give_back(fetcher, part, KB_TROUBLE_DIVERGED);
     } else if (rc == KBP_ERR_CORRUPT && part->failures < CORRUPT_MAX) {

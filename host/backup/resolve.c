@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/error.h"
+#include "metrics/metrics.h"
 
 /* Not more often than this, however much moves. */
 #define METADATA_MS 250
@@ -51,6 +52,8 @@ int kb_engine_metadata(struct kb_engine *engine, bool all,
     engine->next_metadata_ms = kb_deadline_ms(METADATA_MS);
     if (rc != KBP_OK) {
         atomic_store(&engine->progress->brokers_ok, 0);
+        kb_metrics_retry("metadata");
+        kb_metrics_error(kb_error_type_of(rc, false));
         return rc;
     }
     atomic_store(&engine->progress->brokers_ok, 1);
@@ -206,6 +209,8 @@ static int rehome(struct kb_engine *engine, struct kb_part *part,
     }
     if (part->failures > 0)
         kb_fetch_back_off(part);
+    if (part->leader >= 0 && part->leader != leads->leader)
+        kb_metrics_rebalance();
     part->leader = leads->leader;
     part->leader_epoch = leads->leader_epoch;
     return go_on(engine, part, err);
@@ -374,6 +379,7 @@ static int on_broken(struct kb_engine *engine, struct kb_part *part,
                      struct kbp_error *err)
 {
     kb_progress_add(&engine->progress->errors, 1);
+    kb_metrics_error(KB_ERROR_UNKNOWN);
     if (engine->config->backup.continuous) {
         kb_warn("%s/%d: %s; tried again in %d s", part->topic->name,
                 (int)part->partition, part->why, BROKEN_MS / 1000);

@@ -15,6 +15,7 @@ void kb_walk_begin(struct kb_walk *walk, const struct kb_fetched *fetched)
     walk->at = fetched->records;
     walk->left = fetched->records_len;
     walk->aborted_next = 0;
+    walk->aborted_known = false;
     walk->active_count = 0;
     walk->have_held = false;
     walk->checked = false;
@@ -28,6 +29,9 @@ void kb_walk_begin(struct kb_walk *walk, const struct kb_fetched *fetched)
 
 void kb_walk_release(struct kb_walk *walk)
 {
+    free(walk->aborted);
+    walk->aborted = NULL;
+    walk->aborted_cap = 0;
     free(walk->active);
     walk->active = NULL;
     walk->active_cap = 0;
@@ -46,13 +50,50 @@ static size_t find_active(const struct kb_walk *walk, int64_t producer)
     return i;
 }
 
+static int by_first_offset(const void *a, const void *b)
+{
+    const struct kb_aborted *x = a;
+    const struct kb_aborted *y = b;
+
+    return (x->first_offset > y->first_offset) -
+           (x->first_offset < y->first_offset);
+}
+
+/* Brokers list them in the order in which they ended. */
+static int sort_aborted(struct kb_walk *walk, struct kbp_error *err)
+{
+    size_t count = walk->fetched->aborted_count;
+    size_t i;
+
+    if (walk->aborted_known)
+        return KBP_OK;
+    if (count > walk->aborted_cap) {
+        struct kb_aborted *aborted =
+            realloc(walk->aborted, count * sizeof *aborted);
+
+        if (!aborted)
+            return kb_fail_nomem(err, "aborted transactions");
+        walk->aborted = aborted;
+        walk->aborted_cap = count;
+    }
+    for (i = 0; i < count; i++)
+        walk->aborted[i] = kb_fetched_aborted(walk->fetched, i);
+    if (count > 1)
+        qsort(walk->aborted, count, sizeof *walk->aborted, by_first_offset);
+    walk->aborted_count = count;
+    walk->aborted_known = true;
+    return KBP_OK;
+}
+
 /* Transactions that begin up to `last` and are going to be aborted. */
 static int activate(struct kb_walk *walk, int64_t last, struct kbp_error *err)
 {
-    const struct kb_fetched *fetched = walk->fetched;
+    int rc = sort_aborted(walk, err);
 
-    while (walk->aborted_next < fetched->aborted_count) {
-        struct kb_aborted a = kb_fetched_aborted(fetched, walk->aborted_next);
+    if (rc != KBP_OK)
+        return rc;
+    while (walk->aborted_next < walk->aborted_count) {
+        struct kb_aborted a = walk->aborted[walk->aborted_next];
 
         if (a.first_offset > last)
             break;

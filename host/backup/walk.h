@@ -38,7 +38,11 @@ struct kb_walk {
     const struct kb_fetched *fetched;
     const uint8_t *at;
     size_t left;
+    struct kb_aborted *aborted; /* the answer's, by first offset */
+    size_t aborted_count;
+    size_t aborted_cap;
     size_t aborted_next;
+    bool aborted_known;
     int64_t *active; /* producers with an aborted transaction open here */
     size_t active_count;
     size_t active_cap;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "metrics/metrics.h"
 
 #define WATCH_MS 1000
 
@@ -166,11 +167,16 @@ int kb_watch(struct kb_engine *engine, struct kbp_error *err)
             continue;
         if (high > position)
             lag += (unsigned long long)(high - position);
+        kb_metrics_lag(part->topic->name, part->partition,
+                       high > position ? (uint64_t)(high - position) : 0);
         if (part->done || !part->started)
             continue;
         look_after(engine, part, now);
         look_at_retention(engine, part, now);
     }
     atomic_store(&engine->progress->lag_records, lag);
+    if (engine->config->backup.continuous)
+        atomic_store(&engine->progress->phase,
+                     lag ? KB_PHASE_RUNNING : KB_PHASE_TAILING);
     return KBP_OK;
 }

@@ -78,8 +78,8 @@ static void print_text(const char *backup_id, const struct kb_backup_report *r)
     kb_out("  %s records, %s as they came, %s stored in %" PRIu64 " segments",
            kb_count_text(one, r->records), kb_bytes_text(two, r->bytes),
            kb_bytes_text((char[32]){0}, r->stored_bytes), r->segments);
-    kb_out("  %s, %.1f MB/s, %s records/s", kb_duration_text(one, ms),
-           (double)r->bytes / seconds / 1e6,
+    kb_out("  %s, %s/s, %s records/s", kb_duration_text(one, ms),
+           kb_bytes_text((char[32]){0}, (uint64_t)((double)r->bytes / seconds)),
            kb_count_text(two, (uint64_t)((double)r->records / seconds)));
 }
 
@@ -136,7 +136,7 @@ static int run(struct kb_program *program)
         return kb_program_fail("backup", &err);
     status = kb_backup_run(&program->config, &program->registry, watch.progress,
                            &program->stop, &report, &err);
-    kb_job_end(&watch, program,
+    kb_job_end(&watch, program, status,
                !status && report.outcome == KB_BACKUP_COMPLETE);
     log_partitions(&report);
     code = status ? kb_program_fail("backup", &err) : exit_code(report.outcome);
@@ -165,7 +165,7 @@ static const struct kb_example examples[] = {
 
 const struct kb_command kb_cmd_backup = {
     .name = "backup",
-    .summary = "copy topics into a store, or what is new since the last time",
+    .summary = "copy topics into a store, or what is new in them",
     .details =
         "Copies the topics of the configuration into its store, record batches "
         "byte for byte. The first run of a backup_id takes everything, later "

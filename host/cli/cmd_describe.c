@@ -93,10 +93,10 @@ static void print(const struct kb_manifest *m)
                    kb_count_text(one, totals.ranges[i]),
                    kb_range_text((enum kb_range_kind)i));
     kb_out("Consumer groups:     %zu captures", m->capture_count);
-    kb_out(" \nTopics:");
+    kb_out("\nTopics:");
     for (i = 0; i < m->generation_count; i++)
         print_topic(&m->generations[i]);
-    kb_out(" \nRuns:");
+    kb_out("\nRuns:");
     for (i = 0; i < m->run_count; i++)
         print_run(&m->runs[i]);
 }

@@ -138,7 +138,7 @@ static void list_topics(const struct kb_manifest *manifest)
 
     kb_out("Backup ID: %s", manifest->backup_id);
     kb_out("Created: %s", kb_time_text(text, manifest->created_ms));
-    kb_out(" \nTopics:");
+    kb_out("\nTopics:");
     for (g = 0; g < manifest->generation_count; g++) {
         const struct kb_generation *generation = &manifest->generations[g];
         uint64_t records = 0;

@@ -216,7 +216,7 @@ static int run_describe(struct kb_program *program)
                 continue;
             if (format == KB_OUTPUT_TEXT) {
                 if (json_array_size(found))
-                    kb_out(" ");
+                    kb_out("%s", "");
                 print_type(file, type);
             }
             (void)json_object_set(type, "file", json_object_get(file, "path"));

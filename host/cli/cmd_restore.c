@@ -48,9 +48,8 @@ static void print_restore(const char *backup_id,
     kb_out("Restore of %s: %s", backup_id, outcome_text(r->outcome));
     kb_out("  %s records, %s", kb_count_text(one, r->records),
            kb_bytes_text(two, r->bytes));
-    kb_out("  %s, %.1f MB/s, %s records/s",
-           kb_duration_text(one, r->duration_ms),
-           (double)r->bytes / seconds / 1e6,
+    kb_out("  %s, %s/s, %s records/s", kb_duration_text(one, r->duration_ms),
+           kb_bytes_text((char[32]){0}, (uint64_t)((double)r->bytes / seconds)),
            kb_count_text(two, (uint64_t)((double)r->records / seconds)));
 }
 
@@ -134,7 +133,6 @@ static int run(struct kb_program *program)
     struct kb_job_watch watch;
     int status = load(program, &err);
     int code;
-    size_t i;
 
     if (!status)
         status = kb_job_begin(&watch, program, KB_JOB_RESTORE, &err);
@@ -142,14 +140,8 @@ static int run(struct kb_program *program)
         return kb_program_fail("restore", &err);
     status = kb_restore_run(&program->config, &program->registry,
                             watch.progress, &program->stop, &report, &err);
-    kb_job_end(&watch, program,
+    kb_job_end(&watch, program, status,
                !status && report.outcome == KB_RESTORE_COMPLETE);
-    if (!program->config.restore.dry_run || format != KB_OUTPUT_TEXT) {
-        for (i = 0; i < report.warning_count; i++)
-            kb_warn("%s", report.warnings[i]);
-        for (i = 0; i < report.error_count; i++)
-            kb_error("%s", report.errors[i]);
-    }
     code =
         status ? kb_program_fail("restore", &err) : exit_code(report.outcome);
     print(program, format, &report, &err, status);

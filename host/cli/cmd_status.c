@@ -164,7 +164,7 @@ static const struct kb_example examples[] = {
 
 const struct kb_command kb_cmd_status = {
     .name = "status",
-    .summary = "whether a backup is being written, by whom, and how far it is",
+    .summary = "who is writing a backup, and how far it is",
     .details =
         "Looks into the store, so it works from any machine: the holder of the "
         "backup's lease, the last run and how it ended, and what is stored. "

@@ -21,8 +21,11 @@ struct kb_job_watch {
 int kb_job_begin(struct kb_job_watch *watch, struct kb_program *program,
                  enum kb_job job, struct kbp_error *err);
 
-/* The job is over: stop drawing; serve on as long as configured. */
+/*
+ * The job is over, with this status: stop drawing; serve on as long as
+ * configured.
+ */
 void kb_job_end(struct kb_job_watch *watch, struct kb_program *program,
-                bool success);
+                int status, bool success);
 
 #endif

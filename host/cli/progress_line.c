@@ -76,8 +76,10 @@ char *kb_progress_text(char *out, size_t size, const char *what,
         if (before->ago_ms > 0) {
             double seconds = (double)before->ago_ms / 1000;
 
-            kb_buf_printf(&text, "  %.1f MB/s",
-                          (double)(bytes - before->bytes) / seconds / 1e6);
+            kb_buf_printf(
+                &text, "  %s/s",
+                kb_bytes_text(one, (uint64_t)((double)(bytes - before->bytes) /
+                                              seconds)));
             kb_buf_printf(
                 &text, "  %s records/s",
                 kb_count_text(

@@ -210,8 +210,7 @@ void kb_metrics_retry(const char *operation)
     end();
 }
 
-void kb_metrics_lag(const char *topic, int32_t partition, uint64_t records,
-                    uint64_t bytes, double seconds)
+void kb_metrics_lag(const char *topic, int32_t partition, uint64_t records)
 {
     struct kb_series *series;
 
@@ -221,30 +220,25 @@ void kb_metrics_lag(const char *topic, int32_t partition, uint64_t records,
     if (series) {
         series->has_lag = true;
         series->lag_records = records;
-        series->lag_bytes = bytes;
-        series->lag_seconds = seconds;
     }
     end();
 }
 
-void kb_metrics_committed(const char *topic, int32_t partition)
+void kb_metrics_committed(const char *topic, int32_t partition,
+                          uint64_t records, uint64_t bytes, int64_t newest_ms)
 {
     struct kb_series *series;
 
     if (!begin())
         return;
     series = kb_series_get(&all.partitions, topic, partition);
-    if (series)
+    if (series) {
         series->committed_at = (double)kb_wall_ms() / 1000;
-    end();
-}
-
-void kb_metrics_topic(const char *topic, uint64_t records, uint64_t bytes)
-{
-    struct kb_series *series;
-
-    if (!begin())
-        return;
+        series->records += records;
+        series->bytes += bytes;
+        if (records && newest_ms > series->newest_ms)
+            series->newest_ms = newest_ms;
+    }
     series = kb_series_get(&all.topics, topic, -1);
     if (series) {
         series->records += records;
@@ -424,6 +418,37 @@ static void take_look(int64_t window_ms)
 
 enum lag_value { LAG_RECORDS, LAG_BYTES, LAG_SECONDS, LAST_COMMIT };
 
+static double lag_bytes(const struct kb_series *series)
+{
+    if (!series->records)
+        return 0;
+    return (double)(uint64_t)((double)series->lag_records *
+                              (double)series->bytes / (double)series->records);
+}
+
+static double lag_seconds(const struct kb_series *series)
+{
+    int64_t age = kb_wall_ms() - series->newest_ms;
+
+    if (!series->lag_records || series->newest_ms <= 0 || age < 0)
+        return 0;
+    return (double)age / 1000;
+}
+
+static double value_of(const struct kb_series *series, enum lag_value which)
+{
+    switch (which) {
+    case LAG_RECORDS:
+        return (double)series->lag_records;
+    case LAG_BYTES:
+        return lag_bytes(series);
+    case LAG_SECONDS:
+        return lag_seconds(series);
+    default:
+        return series->committed_at;
+    }
+}
+
 static void partition_gauges(struct kb_buf *out, const char *name,
                              const char *help, enum lag_value which)
 {
@@ -433,17 +458,12 @@ static void partition_gauges(struct kb_buf *out, const char *name,
     head(out, name, "gauge", help);
     for (i = 0; i < all.partitions.cap; i++) {
         const struct kb_series *s = &all.partitions.items[i];
-        double value = which == LAG_RECORDS   ? (double)s->lag_records
-                       : which == LAG_BYTES   ? (double)s->lag_bytes
-                       : which == LAG_SECONDS ? s->lag_seconds
-                                              : s->committed_at;
-
         if (!s->topic ||
             (which == LAST_COMMIT ? !s->committed_at : !s->has_lag))
             continue;
         if (all.max_partition_labels && shown++ >= all.max_partition_labels)
             break;
-        kb_series_line(out, name, label_partition(s), value);
+        kb_series_line(out, name, label_partition(s), value_of(s, which));
     }
 }
 
@@ -458,7 +478,8 @@ static void write_lags(struct kb_buf *out)
                      "Records between what is stored and the end.",
                      LAG_RECORDS);
     partition_gauges(out, "kafka_backup_lag_bytes",
-                     "The same in bytes, as far as it is known.", LAG_BYTES);
+                     "The same in bytes, by the size of the records so far.",
+                     LAG_BYTES);
     partition_gauges(out, "kafka_backup_lag_seconds",
                      "Age of the newest stored record while there are newer "
                      "ones.",

@@ -60,17 +60,17 @@ void kb_metrics_error(enum kb_error_type type);
 void kb_metrics_retry(const char *operation);
 
 /*
- * How far a partition is behind its end: records, the bytes that may be (or
- * 0), and seconds since the newest record we have (or 0).
+ * How far a partition is behind its end.  In bytes that is taken from the size
+ * of its records so far, in seconds from the time of the newest of them.
  */
-void kb_metrics_lag(const char *topic, int32_t partition, uint64_t records,
-                    uint64_t bytes, double seconds);
+void kb_metrics_lag(const char *topic, int32_t partition, uint64_t records);
 
-/* What of a partition is durable now. */
-void kb_metrics_committed(const char *topic, int32_t partition);
-
-/* Records and bytes of one topic, for the rates by topic. */
-void kb_metrics_topic(const char *topic, uint64_t records, uint64_t bytes);
+/*
+ * Records of a partition, and their batches' bytes, became durable; the newest
+ * has this timestamp (-1: unknown).
+ */
+void kb_metrics_committed(const char *topic, int32_t partition,
+                          uint64_t records, uint64_t bytes, int64_t newest_ms);
 
 /* Offsets that can't be had any more: one gap, and how many it holds. */
 void kb_metrics_gap(uint64_t offsets);

@@ -128,5 +128,5 @@ void kb_series_line(struct kb_buf *out, const char *name, const char *labels,
     if (fabs(value) < 9e15 && value == floor(value))
         kb_buf_printf(out, "%s{%s} %.0f\n", name, labels, value);
     else
-        kb_buf_printf(out, "%s{%s} %.9g\n", name, labels, value);
+        kb_buf_printf(out, "%s{%s} %.13g\n", name, labels, value);
 }

@@ -34,8 +34,7 @@ struct kb_series {
     int32_t partition;
     bool has_lag;
     uint64_t lag_records;
-    uint64_t lag_bytes;
-    double lag_seconds;
+    int64_t newest_ms;   /* of its records; -1: unknown */
     double committed_at; /* seconds since the epoch; 0: never */
     uint64_t records;
     uint64_t bytes;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "plugin/storage_internal.h"
+#include "plugin/store_watch.h"
 
 #define KEY_BYTES_MAX 1024u
 #define PART_BYTES_MAX 255u
@@ -254,6 +255,7 @@ int kb_store_get(struct kb_store_session *session, const char *key,
         .len = len,
     };
     struct kb_tries tries;
+    int64_t began_ns = kb_now_ns();
     int status = kb_store_check_key(key, err);
 
     if (status != KBP_OK)
@@ -285,6 +287,7 @@ int kb_store_get(struct kb_store_session *session, const char *key,
     }
     if (status != KBP_OK)
         return kb_err_wrap(err, "storage %s: %s", type->name, key);
+    kb_store_tell_got(key, counting.count, kb_now_ns() - began_ns);
     if (info)
         *info = noted;
     return KBP_OK;

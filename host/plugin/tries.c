@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "plugin/storage_internal.h"
+#include "plugin/store_watch.h"
 
 #define FIRST_PAUSE_MS 100
 #define LAST_PAUSE_MS 10000
@@ -55,6 +56,7 @@ int kb_tries_failed(struct kb_tries *tries, int status, struct kbp_error *err)
     int64_t pause;
 
     status = kb_host_result(host, status, err);
+    kb_store_tell_failed(status, kb_may_retry(status) && left > 0);
     if (!kb_may_retry(status) || left == 0)
         return status;
     pause = pause_ms(++tries->failed);

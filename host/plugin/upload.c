@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/str.h"
 #include "plugin/storage_internal.h"
+#include "plugin/store_watch.h"
 
 /* A call has a deadline: don't pass more at once than fits into it. */
 #define WRITE_BYTES_MAX (8u << 20)
@@ -22,6 +24,7 @@ struct kb_upload {
     struct kbp_upload *handle;
     char *key;
     uint64_t size;
+    int64_t busy_ns; /* time in the plugin */
     uint32_t crc32c;
     bool has_crc;
     bool create;
@@ -122,8 +125,10 @@ int kb_upload_write(struct kb_upload *upload, const void *bytes, size_t len,
                        upload->failed ? "failed before" : "is done");
     while (len > 0) {
         size_t piece = len < WRITE_BYTES_MAX ? len : WRITE_BYTES_MAX;
+        int64_t began_ns = kb_now_ns();
         int status = write_piece(upload, at, piece, err);
 
+        upload->busy_ns += kb_now_ns() - began_ns;
         if (status != KBP_OK) {
             upload->failed = true;
             return kb_err_wrap(err, "storage %s: %s", type->name, upload->key);
@@ -206,6 +211,7 @@ int kb_upload_commit(struct kb_upload *upload, struct kb_object_info *info,
         .crc32c = upload->crc32c,
     };
     struct kb_tries tries;
+    int64_t began_ns = kb_now_ns();
     bool unsure = false;
     int status;
 
@@ -240,6 +246,8 @@ int kb_upload_commit(struct kb_upload *upload, struct kb_object_info *info,
         return kb_err_wrap(err, "storage %s: %s", type->name, upload->key);
     }
     upload->committed = true;
+    kb_store_tell_wrote(upload->key, upload->size,
+                        upload->busy_ns + kb_now_ns() - began_ns);
     if (info)
         *info = noted;
     return KBP_OK;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "restore/finish.h"
+#include "restore/groups.h"
 #include "restore/load.h"
 #include "restore/open.h"
 #include "restore/report.h"
@@ -80,6 +81,7 @@ static void release_run(struct kb_restore_run *run)
     release_parts(run);
     kb_open_release(run);
     kb_restore_state_release(&run->state);
+    json_decref(run->groups);
     kb_plan_release(&run->plan);
     kb_codec_set_release(&run->codecs);
     kb_rate_release(&run->rate_records);
@@ -216,7 +218,7 @@ static int make_reports(struct kb_restore_run *run, struct kbp_error *err)
     run->report->bytes = run->bytes;
     run->report->duration_ms = kb_wall_ms() - run->began_ms;
     if (status == KBP_OK && run->config->restore.offset_report)
-        status = kb_report_offsets(run, &maps, NULL, err);
+        status = kb_report_offsets(run, &maps, run->groups, err);
     if (status == KBP_OK)
         status = kb_report_restore(run, &maps, err);
     kb_source_maps_release(&maps);

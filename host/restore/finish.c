@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "restore/groups.h"
 #include "restore/held.h"
 #include "restore/topics.h"
 #include "restore/verify.h"
@@ -203,6 +204,17 @@ static int next_phase(struct kb_restore_run *run, enum kb_restore_phase phase,
     return kb_checkpoint_save(run, err);
 }
 
+static int commit_groups(struct kb_restore_run *run, struct kbp_error *err)
+{
+    struct kb_source_maps maps = {0};
+    int status = kb_source_maps_load(&maps, run, err);
+
+    if (status == KBP_OK)
+        status = kb_groups_commit(run, &maps, &run->groups, err);
+    kb_source_maps_release(&maps);
+    return status;
+}
+
 int kb_finish(struct kb_restore_run *run, struct kbp_error *err)
 {
     size_t failed = 0;
@@ -223,7 +235,13 @@ int kb_finish(struct kb_restore_run *run, struct kbp_error *err)
         if (status == KBP_OK)
             status = next_phase(run, KB_RESTORE_GROUPS, err);
     }
-    if (status == KBP_OK && run->state.phase == KB_RESTORE_GROUPS)
-        status = next_phase(run, KB_RESTORE_DONE, err);
+    if (status == KBP_OK && run->state.phase == KB_RESTORE_GROUPS) {
+        const size_t errors = run->report->error_count;
+
+        if (kb_groups_wanted(&run->config->restore))
+            status = commit_groups(run, err);
+        if (status == KBP_OK && run->report->error_count == errors)
+            status = next_phase(run, KB_RESTORE_DONE, err);
+    }
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "metrics/metrics.h"
 #include "restore/run.h"
 
 /* Append a copy of `text` to a list of the report. */
@@ -46,6 +47,7 @@ void kb_run_error(struct kb_restore_run *run, const char *what,
         (void)snprintf(text, sizeof text, "%s", err->message);
     kb_log_err(KBP_LOG_ERROR, what, err);
     kb_progress_add(&run->progress->errors, 1);
+    kb_metrics_error(kb_error_type_of(err->status, false));
     (void)pthread_mutex_lock(&run->report_lock);
     add_text(&run->report->errors, &run->report->error_count, text);
     (void)pthread_mutex_unlock(&run->report_lock);
@@ -97,6 +99,15 @@ void kb_part_doubt(struct kb_part *part, const struct kbp_error *err)
         part->phase = KB_PART_DOUBT;
 }
 
+static void acknowledged(struct kb_restore_run *run,
+                         struct kb_part_source *source, int64_t up_to)
+{
+    if (up_to > source->acked)
+        kb_progress_add(&run->progress->offsets_done,
+                        (unsigned long long)(up_to - source->acked));
+    source->acked = up_to;
+}
+
 void kb_part_complete(struct kb_restore_run *run, struct kb_part *part,
                       struct kb_ready *ready)
 {
@@ -110,7 +121,7 @@ void kb_part_complete(struct kb_restore_run *run, struct kb_part *part,
         }
     for (i = 0; i < part->source_count; i++)
         if (part->sources[i].number == ready->source)
-            part->sources[i].acked = ready->source_next;
+            acknowledged(run, &part->sources[i], ready->source_next);
     part->records += (uint64_t)ready->count;
     if (ready->max_timestamp < part->oldest)
         part->oldest = ready->max_timestamp;
@@ -135,7 +146,7 @@ void kb_part_check_done(struct kb_restore_run *run, struct kb_part *part)
         return;
     part->phase = KB_PART_DONE;
     for (i = 0; i < part->source_count; i++)
-        part->sources[i].acked = part->sources[i].end;
+        acknowledged(run, &part->sources[i], part->sources[i].end);
     kb_select_release(&part->select);
     kb_progress_add(&run->progress->partitions_done, 1);
     leave_active(run, part);

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "kafka/error.h"
+#include "metrics/metrics.h"
 #include "restore/run.h"
 
 #define MAX_IN_FLIGHT 5u
@@ -245,6 +246,8 @@ static void lose(struct kb_lane *lane, struct request *unsent,
     kb_conn_close(lane->conn);
     lane->conn = NULL;
     kb_progress_add(&run->progress->retries, 1);
+    kb_metrics_retry("produce");
+    kb_metrics_error(kb_error_type_of(err->status, false));
     (void)pthread_mutex_lock(&run->lock);
     kb_info("restore: broker %" PRId32 ": %s", lane->broker, err->message);
     while (lane->in_flight > 0) {

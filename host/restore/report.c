@@ -234,6 +234,8 @@ int kb_report_restore(struct kb_restore_run *run,
     (void)json_object_set_new(json, "peak_memory_bytes",
                               json_integer((json_int_t)run->budget.peak));
     (void)json_object_set_new(json, "configs", configs_json(run));
+    (void)json_object_set(json, "consumer_groups",
+                          run->groups ? run->groups : json_null());
     set_common(run, json);
     run->report->json = json;
     return KBP_OK;
@@ -338,7 +340,9 @@ int kb_report_dry_run(struct kb_restore_run *run,
             : json_null());
     (void)json_object_set_new(json, "topics_to_restore",
                               dry_topics(run, topics));
-    (void)json_object_set_new(json, "consumer_offset_actions", json_array());
+    (void)json_object_set_new(json, "consumer_offset_actions",
+                              run->groups ? json_incref(run->groups)
+                                          : json_array());
     run->report->json = json;
     return KBP_OK;
 }

@@ -138,6 +138,7 @@ struct kb_restore_run {
     struct kb_lane *lanes;
     uint64_t records;
     uint64_t bytes;
+    json_t *groups; /* what was committed; or NULL [main thread] */
     pthread_t *workers;
     size_t worker_count;
 };

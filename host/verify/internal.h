@@ -39,9 +39,9 @@ struct kb_verify {
 };
 
 /* Where something was found; zero but for partition, place, offsets -1. */
-#define KB_AT_INIT                                                    \
-    {                                                                 \
-        .place = -1, .partition = -1, .start = -1, .end = -1          \
+#define KB_AT_INIT                                           \
+    {                                                        \
+        .place = -1, .partition = -1, .start = -1, .end = -1 \
     }
 struct kb_at {
     const char *object;

@@ -21,25 +21,3 @@ function(kafka_backup_add_plugin name)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
 endfunction()
-
-if(NOT TARGET KafkaBackup::Plugin)
-  # Within kafka-backup's own tree.
-  add_library(kafka_backup_plugin_headers INTERFACE)
-  add_library(KafkaBackup::Plugin ALIAS kafka_backup_plugin_headers)
-  set(KB_PLUGIN_INCLUDE_DIR "${CMAKE_CURRENT_LIST_DIR}/../include" CACHE PATH
-    "The plugin headers; tests/abi/grow.sh has others")
-  target_include_directories(kafka_backup_plugin_headers INTERFACE
-    "${KB_PLUGIN_INCLUDE_DIR}")
-  set(KafkaBackupPlugin_MAP "${CMAKE_CURRENT_LIST_DIR}/../plugin.map")
-endif()
-
-# A plugin of this project: our warnings, our folder in the build, installed.
-function(kb_plugin name)
-  kafka_backup_add_plugin(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE kb_flags)
-  set_target_properties(${name} PROPERTIES
-    LIBRARY_OUTPUT_DIRECTORY "${KB_BUILD_PLUGIN_DIR}")
-  install(TARGETS ${name}
-    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/kafka-backup/plugins"
-    COMPONENT plugins)
-endfunction()

@@ -15,7 +15,9 @@
 #define KB_SCRAM_MESSAGE_MAX 8192u /* of the broker, and of the user's name */
 #define KB_SCRAM_ITERATIONS_MIN 4096u
 /* A broker can't make us work for more than about a second. */
+#if !defined(KB_SCRAM_ITERATIONS_MAX)
 #define KB_SCRAM_ITERATIONS_MAX 1000000u
+#endif
 
 struct kb_scram {
     const EVP_MD *md;

@@ -786,6 +786,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    struct kb_broker_override override = {"127.0.0.1", 0, "127.0.0.1", 0};
     int rc;
 
     if (argc < 3)
@@ -796,6 +797,12 @@ int main(int argc, char **argv)
     if (kb_stop_init(&stop, &err) != KBP_OK)
         return failed("start");
     kb_net_config_init(&net, &stop);
+    /* Through a proxy: all of 127.0.0.1 is reached by this port. */
+    if (knob("PROBE_PROXY", 0)) {
+        override.to_port = (uint16_t)knob("PROBE_PROXY", 0);
+        net.overrides = &override;
+        net.override_count = 1;
+    }
     net.connect_timeout_ms = knob("PROBE_CONNECT_MS", 3000);
     net.request_timeout_ms = knob("PROBE_REQUEST_MS", 30000);
     if (kb_client_new(&net, &bootstrap, 1, &client, &err) != KBP_OK)

@@ -328,6 +328,117 @@ inline std::string segment_key(const char *backup_id, const kb_name &name)
     return out;
 }
 
+// A folder that goes when the test ends.
+class TempDir
+{
+  public:
+    TempDir()
+    {
+        const char *base = getenv("TMPDIR");
+
+        path = std::string(base ? base : "/tmp") + "/kb-archive-XXXXXX";
+        if (!mkdtemp(&path[0]))
+            throw std::runtime_error("mkdtemp");
+    }
+    ~TempDir()
+    {
+        std::string command = "rm -rf '" + path + "'";
+
+        EXPECT_EQ(0, std::system(command.c_str()));
+    }
+    std::string path;
+};
+
+// A run which writes what it is told; its backup is "nightly".
+struct Writer {
+    explicit Writer(Store &s) : store(s)
+    {
+        rc = kb_manifest_load(&m, store.session, "nightly", &err);
+        if (rc == KBP_ERR_NOT_FOUND)
+            rc = kb_manifest_new(&m, "nightly", &err);
+        if (rc == KBP_OK)
+            rc = kb_committer_begin(&c, store.session, m, nullptr, 0, &err);
+        if (rc == KBP_OK)
+            rc = kb_entry_new(&entry, &err);
+        EXPECT_EQ(KBP_OK, rc) << err.text();
+    }
+    Writer(const Writer &) = delete;
+    ~Writer()
+    {
+        kb_entry_free(entry);
+        kb_manifest_free(m);
+    }
+    void topic(uint8_t n)
+    {
+        kb_uuid id = uuid(n);
+        kb_topic_desc desc{};
+        kb_topic_config config{const_cast<char *>("cleanup.policy"),
+                               const_cast<char *>("compact"),
+                               const_cast<char *>("topic")};
+
+        desc.partition_count = 2;
+        desc.replication_factor = 1;
+        desc.configs = &config;
+        desc.config_count = desc.configs_known = 1;
+        ASSERT_EQ(KBP_OK,
+                  kb_entry_topic(entry, ("topic-" + std::to_string(n)).c_str(),
+                                 &id, true, &desc, &err));
+    }
+    // A segment; for each frame's partition one extent which begins at the
+    // frame's start and goes on to `ends`.
+    void commit(const std::vector<Frame> &frames,
+                const std::vector<int64_t> &ends, uint8_t codec)
+    {
+        kb_name name = c.next;
+        uint32_t segment = 0;
+
+        name.seq = ++segments;
+        auto info = write_segment(store, "nightly", name, frames, codec);
+        ASSERT_EQ(KBP_OK, kb_entry_segment(entry, &info, &segment, &err));
+        for (size_t i = 0; i < frames.size(); i++)
+            extent(frames[i], ends[i], segment);
+        ASSERT_EQ(KBP_OK, kb_commit(&c, entry, &err)) << err.text();
+        ASSERT_EQ(KBP_OK, kb_entry_reset(entry, &err));
+    }
+    void extent(const Frame &f, int64_t end, uint32_t segment)
+    {
+        kb_coverage cover;
+        size_t at = 0;
+
+        kb_coverage_init(&cover, f.desc.start);
+        while (at < f.raw.size()) {
+            auto *b = reinterpret_cast<const uint8_t *>(f.raw.data()) + at;
+            kb_stored_batch s{};
+
+            s.base_offset = static_cast<int64_t>(kb_load_be64(b));
+            s.next_offset = s.base_offset + kb_load_be32(b + 23) + 1;
+            s.records = kb_load_be32(b + 57);
+            s.bytes = kb_load_be32(b + 8) + 12;
+            s.max_timestamp = static_cast<int64_t>(kb_load_be64(b + 35));
+            s.min_timestamp = s.max_timestamp;
+            s.min_known = true;
+            ASSERT_EQ(KBP_OK, kb_coverage_skip(&cover, KB_RANGE_CLEANED,
+                                               s.base_offset, &err));
+            ASSERT_EQ(KBP_OK, kb_coverage_batch(&cover, &s, &err));
+            at += s.bytes;
+        }
+        ASSERT_EQ(KBP_OK, kb_coverage_skip(&cover, KB_RANGE_MARKER, end, &err));
+        ASSERT_EQ(KBP_OK,
+                  kb_entry_extent(entry, &f.desc.generation, f.desc.partition,
+                                  &cover, segment, nullptr, &err))
+            << err.text();
+        kb_coverage_release(&cover);
+    }
+
+    Store &store;
+    kb_manifest *m = nullptr;
+    kb_committer c{};
+    kb_entry *entry = nullptr;
+    uint32_t segments = 0;
+    int rc;
+    Error err;
+};
+
 } // namespace kbt
 
 #endif

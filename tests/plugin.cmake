@@ -17,3 +17,10 @@ target_compile_definitions(test_plugin_museum PRIVATE
   KB_MUSEUM_DIR="${CMAKE_BINARY_DIR}/museum")
 
 add_subdirectory(abi)
+
+# The checks hunt for leaks and crashes by themselves.
+if(NOT KB_SANITIZE)
+  kb_unit_test(plugin_check LINKS kb_check)
+  target_compile_definitions(test_plugin_check PRIVATE
+    KB_MUSEUM_DIR="${CMAKE_BINARY_DIR}/museum")
+endif()

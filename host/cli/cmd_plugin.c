@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_plugin.c - `plugin list`, `plugin describe`, `plugin check`. */
+/* cmd_plugin.c - `plugin list`, `plugin describe`. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -234,27 +234,6 @@ static int run_describe(struct kb_program *program)
     return code;
 }
 
-static int run_check(struct kb_program *program)
-{
-    enum kb_output format = kb_output_format(&program->args);
-    json_t *file = kb_plugin_json(program->args.operand);
-    bool bad = json_object_get(file, "error") != NULL;
-
-    if (format != KB_OUTPUT_TEXT) {
-        kb_output_json(format, file);
-    } else if (bad) {
-        kb_out("%s: can't be used", program->args.operand);
-        kb_out("  %s", text_of(file, "error"));
-        if (json_object_get(file, "hint"))
-            kb_out("  %s", text_of(file, "hint"));
-    } else {
-        kb_out("%s: can be used", program->args.operand);
-        print_file(file, true);
-    }
-    json_decref(file);
-    return bad ? KB_EXIT_INVALID : KB_EXIT_OK;
-}
-
 static const struct kb_flag flags[] = {KB_FLAG_FORMAT("text|json|yaml")};
 
 static const struct kb_example list_examples[] = {
@@ -291,18 +270,3 @@ const struct kb_command kb_cmd_plugin_describe = {
     KB_FLAGS(flags),
     KB_EXAMPLES(describe_examples),
     .run = run_describe};
-
-static const struct kb_example check_examples[] = {
-    {"kafka-backup plugin check ./storage_acme.so", "before it is installed"},
-};
-
-const struct kb_command kb_cmd_plugin_check = {
-    .name = "plugin check",
-    .operand = "FILE",
-    .summary = "whether a plugin file can be loaded, and why not",
-    .details = "Loads FILE as the program would and says whether it can be "
-               "used: where it lies and who owns it, its libraries, its ABI, "
-               "and what it says of itself. Exit code 4 if it can't.",
-    KB_FLAGS(flags),
-    KB_EXAMPLES(check_examples),
-    .run = run_check};

@@ -64,6 +64,14 @@ static void close_any(const struct kb_check_ctx *ctx, void *instance)
     }
 }
 
+/* A mechanism mostly wants a password, without requiring one option for it. */
+static bool usual_settings(struct kb_check_ctx *ctx,
+                           struct kb_settings *settings)
+{
+    return kb_check_settings(
+        ctx, ctx->type->kind == KB_KIND_SASL ? "secret" : NULL, settings);
+}
+
 static int entries(const char *dir)
 {
     DIR *d = opendir(dir);
@@ -86,7 +94,7 @@ static void open_close_1000(struct kb_check_ctx *ctx)
     int threads = 0;
     int i;
 
-    if (!kb_check_settings(ctx, NULL, &settings))
+    if (!usual_settings(ctx, &settings))
         return;
     kb_check_host_init(&host);
     for (i = 0; i < ROUNDS + WARM_UP; i++) {
@@ -128,7 +136,7 @@ static void small_host(struct kb_check_ctx *ctx)
     int32_t status = KBP_OK;
     void *instance;
 
-    if (!kb_check_settings(ctx, NULL, &settings))
+    if (!usual_settings(ctx, &settings))
         return;
     kb_check_host_init(&host);
     host.host.struct_size = (uint32_t)KBP_SIZE_TO(struct kbp_host, get_service);
@@ -185,7 +193,7 @@ static void silent(struct kb_check_ctx *ctx)
     int saved[2];
     int fd;
 
-    if (!kb_check_settings(ctx, NULL, &settings))
+    if (!usual_settings(ctx, &settings))
         return;
     fd = open(ctx->scratch, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     (void)fflush(NULL);
@@ -244,7 +252,7 @@ static void leaves_process_alone(struct kb_check_ctx *ctx)
 
     for (i = 1; i < 65; i++)
         (void)sigaction(i, NULL, &before[i]);
-    if (kb_check_settings(ctx, NULL, &settings)) {
+    if (usual_settings(ctx, &settings)) {
         kb_check_host_init(&host);
         instance = open_any(ctx, &host, &settings.config, &status, &err);
         if (status == KBP_OK)

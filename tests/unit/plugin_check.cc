@@ -73,7 +73,8 @@ TEST_P(OurPlugins, PassAllChecks)
 INSTANTIATE_TEST_SUITE_P(
     All, OurPlugins,
     ::testing::Values("codec_none", "codec_gzip", "codec_snappy", "codec_lz4",
-                      "codec_zstd", "storage_filesystem", "storage_memory"),
+                      "codec_zstd", "sasl_plain", "sasl_scram",
+                      "storage_filesystem", "storage_memory"),
     [](const ::testing::TestParamInfo<const char *> &test) {
         return std::string(test.param);
     });

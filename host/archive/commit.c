@@ -297,8 +297,9 @@ static int remove_folded(struct kb_committer *c, struct kbp_error *err)
         if (rc != KBP_OK)
             break;
     }
-    memmove(names->items, names->items + i,
-            (names->count - i) * sizeof *names->items);
+    if (i > 0)
+        memmove(names->items, names->items + i,
+                (names->count - i) * sizeof *names->items);
     names->count -= i;
     return rc;
 }

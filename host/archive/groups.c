@@ -103,7 +103,8 @@ static json_t *group_json(const struct kb_captured_group *group)
     json_t *metadata;
     size_t i;
 
-    qsort(group->offsets, group->count, sizeof *group->offsets, compare);
+    if (group->count > 1)
+        qsort(group->offsets, group->count, sizeof *group->offsets, compare);
     for (i = 0; i < group->count; i++) {
         const struct kb_captured_offset *o = &group->offsets[i];
 

@@ -282,9 +282,15 @@ int kb_manifest_add_generation(struct kb_manifest *m, const char *topic,
                                struct kbp_error *err)
 {
     struct kb_generation g = {.number = number, .id = *id};
-    size_t at;
+    size_t at = place_of(m, topic, number);
     int rc;
 
+    if (number != 0 && at < m->generation_count &&
+        m->generations[at].number == number &&
+        strcmp(m->generations[at].topic, topic) == 0)
+        return kb_fail(err, KBP_ERR_CORRUPT,
+                       "generation %u of topic %s is there twice",
+                       (unsigned)number, topic);
     g.desc.partition_count = -1;
     rc = kb_set_text(&g.topic, topic, err);
     if (rc != KBP_OK)
@@ -295,7 +301,6 @@ int kb_manifest_add_generation(struct kb_manifest *m, const char *topic,
         free(g.topic);
         return rc;
     }
-    at = place_of(m, topic, number);
     memmove(m->generations + at + 1, m->generations + at,
             (m->generation_count - at) * sizeof *m->generations);
     m->generations[at] = g;

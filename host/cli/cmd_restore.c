@@ -78,10 +78,11 @@ static void print_preflight(const char *backup_id,
     kb_out("Restore of %s: %s", backup_id,
            r->outcome == KB_RESTORE_COMPLETE ? "can be done"
                                              : "would be refused");
-    kb_out("  %s records, %s in %lld segments",
-           kb_count_text(one, (uint64_t)number(r->json, "records_to_restore")),
-           kb_bytes_text(two, (uint64_t)number(r->json, "bytes_to_restore")),
-           (long long)number(r->json, "segments_to_process"));
+    kb_out(
+        "  %s records in %lld segments, largest batch %s",
+        kb_count_text(one, (uint64_t)number(r->json, "records_to_restore")),
+        (long long)number(r->json, "segments_to_process"),
+        kb_bytes_text(two, (uint64_t)number(r->json, "largest_batch_bytes")));
     json_array_foreach(topics, i, topic)
     {
         kb_out("  %s -> %s, %zu partitions", text(topic, "source_topic"),

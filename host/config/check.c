@@ -123,9 +123,6 @@ static void check_backup(const struct kb_config *config, struct kb_notes *notes)
         REMARK(notes,
                "backup.start_offset: latest leaves out all that is in the "
                "topics now");
-    if (b->require_topic_configs && !b->capture_topic_configs)
-        COMPLAIN(notes,
-                 "backup: require_topic_configs needs capture_topic_configs");
 }
 
 static void check_targets(const struct kb_pairs *mapping,
@@ -201,9 +198,6 @@ void kb_config_check(const struct kb_config *config, struct kb_notes *notes)
     check_patterns(&config->source.topics_exclude, false, "source", notes);
     check_patterns(&config->target.topics_include, true, "target", notes);
     check_patterns(&config->target.topics_exclude, true, "target", notes);
-    if (config->storage.retry.backoff_min_ms >
-        config->storage.retry.backoff_max_ms)
-        COMPLAIN(notes, "storage.retry: backoff_min is above backoff_max");
     if (config->metrics.path && *config->metrics.path != '/')
         COMPLAIN(notes, "metrics.path: has to begin with a slash");
 }

@@ -101,7 +101,6 @@ struct kb_connection_settings {
     bool tcp_keepalive;
     int64_t keepalive_time_ms;
     int64_t keepalive_interval_ms;
-    int64_t connections_per_broker;
     struct kb_override_settings broker_overrides;
 };
 
@@ -117,10 +116,7 @@ struct kb_kafka_settings {
 
 /* How the store's errors are tried again. */
 struct kb_retry_settings {
-    int64_t max_attempts;
-    int64_t timeout_ms; /* for all attempts of one operation */
-    int64_t backoff_min_ms;
-    int64_t backoff_max_ms;
+    int64_t timeout_ms; /* without progress */
 };
 
 struct kb_storage_settings {
@@ -174,9 +170,7 @@ struct kb_backup_settings {
     bool consumer_group_snapshot;
     struct kb_strings consumer_groups_include; /* globs; empty: all */
     struct kb_strings consumer_groups_exclude;
-    bool capture_topic_configs;
     bool require_topic_configs;
-    char *source_cluster_id; /* for the archive's records; or NULL */
     enum kb_missing_topic on_missing_topic;
     int64_t max_concurrent_partitions; /* in one request for catching up */
     int64_t poll_interval_ms;          /* longest wait of a tailing fetch */
@@ -255,7 +249,6 @@ struct kb_restore_settings {
     struct kb_retention_setting retention;
     bool allow_non_empty;    /* append to topics with records in them */
     bool allow_config_drift; /* existing topics whose configs alter records */
-    bool skip_damaged;       /* leave out what can't be read, and say so */
     bool purge_topics;
     struct kb_repartition_settings repartitioning;
 };

@@ -8,38 +8,18 @@
 #define CONFIG(member) offsetof(struct kb_config, member)
 
 static const struct kb_key retry_keys[] = {
-    {.name = "max_attempts",
-     .type = KB_KEY_INT,
-     .at = RETRY(max_attempts),
-     .default_text = "10",
-     .min = 1,
-     .max = 1000,
-     .help = "tries of one operation"},
     {.name = "timeout",
      .type = KB_KEY_MS,
      .at = RETRY(timeout_ms),
-     .default_text = "3m",
+     .default_text = "5m",
      .min = 0,
      .max = 86400000,
-     .help = "and the time for all of them"},
-    {.name = "backoff_min",
-     .type = KB_KEY_MS,
-     .at = RETRY(backoff_min_ms),
-     .default_text = "100ms",
-     .min = 1,
-     .max = 3600000,
-     .help = "wait after the first failure; doubled from try to try"},
-    {.name = "backoff_max",
-     .type = KB_KEY_MS,
-     .at = RETRY(backoff_max_ms),
-     .default_text = "15s",
-     .min = 1,
-     .max = 3600000,
-     .help = "the longest wait"},
+     .help = "how long a call is tried again without progress; 0: not at all"},
 };
 
 static const struct kb_section retry_section = {
-    .help = "What the store can't do at once is tried again.",
+    .help =
+        "What the store can't do at once is tried again, with growing pauses.",
     KB_KEYS(retry_keys)};
 
 static const struct kb_key storage_keys[] = {

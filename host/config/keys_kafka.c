@@ -115,11 +115,11 @@ static const struct kb_key connection_keys[] = {
      .help = "for an answer, the time the broker throttles us aside"},
     {.name = "connections_per_broker",
      .type = KB_KEY_INT,
-     .at = CONNECTION(connections_per_broker),
-     .default_text = "4",
      .min = 1,
      .max = 64,
-     .help = "TCP connections to each broker for data, at most"},
+     .unused =
+         "one connection carries many requests at a time; more are opened "
+         "where they are needed"},
     {.name = "tcp_nodelay",
      .type = KB_KEY_BOOL,
      .at = CONNECTION(tcp_nodelay),

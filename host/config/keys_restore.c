@@ -94,12 +94,6 @@ static const struct kb_key restore_keys[] = {
      .at = RESTORE(purge_topics),
      .default_text = "false",
      .help = "delete all records of existing targets first"},
-    {.name = "skip_damaged",
-     .type = KB_KEY_BOOL,
-     .at = RESTORE(skip_damaged),
-     .default_text = "false",
-     .help = "leave out what is damaged in the archive, name it, and end as "
-             "incomplete; otherwise the first damage ends the restore"},
     {.name = "include_original_offset_header",
      .type = KB_KEY_BOOL,
      .at = RESTORE(include_original_offset_header),
@@ -149,8 +143,9 @@ static const struct kb_key restore_keys[] = {
      .type = KB_KEY_PATH,
      .flags = KB_KEY_NON_EMPTY,
      .at = RESTORE(checkpoint_state),
-     .help = "local file for the checkpoint; absent: in the store, beside the "
-             "backup"},
+     .help =
+         "local folder for the checkpoint; absent: in the store, beside the "
+         "backup"},
     {.name = "rate_limit_records_per_sec",
      .type = KB_KEY_COUNT,
      .at = RESTORE(rate_limit_records_per_sec),
@@ -198,7 +193,8 @@ static const struct kb_key restore_keys[] = {
      .read = kb_read_repartitioning,
      .drop = kb_drop_repartitioning,
      .form = "{target: {strategy: murmur2\\|automatic, target_partitions: n}}",
-     .help = "spread the records of a topic over another number of partitions"},
+     .help = "spread the records of a topic over another number of partitions "
+             "(not supported yet: refused)"},
     {.name = "produce_acks",
      .type = KB_KEY_INT,
      .min = -1,

@@ -91,14 +91,13 @@ TEST_F(Config, SmallestBackupHasAllDefaults)
     EXPECT_TRUE(config.source.security.ssl_verify_host);
     EXPECT_STREQ(config.source.connection.client_id, "kafka-backup");
     EXPECT_STREQ(config.source.connection.client_rack, "");
-    EXPECT_EQ(config.source.connection.connections_per_broker, 4);
     EXPECT_EQ(config.source.connection.keepalive_time_ms, 60000);
     EXPECT_STREQ(config.storage.backend, "filesystem");
     ASSERT_EQ(config.storage.plugin.count, 1u);
     EXPECT_STREQ(kb_setting_value(&config.storage.plugin, "path"), "/backups");
     EXPECT_EQ(config.storage.plugin.items[0].line, 7u);
     EXPECT_EQ(config.storage.line, 5u);
-    EXPECT_EQ(config.storage.retry.max_attempts, 10);
+    EXPECT_EQ(config.storage.retry.timeout_ms, 300000);
     EXPECT_EQ(config.backup.segment_max_bytes, 134217728u);
     EXPECT_EQ(config.backup.segment_max_records, 0u);
     EXPECT_STREQ(config.backup.compression, "zstd");

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "cluster/store.h"
 
 /* An answer has at most this part of the budget: two are on their way for
    each leader, and what came is still to be stored. */
@@ -82,20 +83,13 @@ static int open_codec(struct kb_engine *engine, struct kbp_error *err)
 
 static int open_store(struct kb_engine *engine, struct kbp_error *err)
 {
-    const struct kb_storage_settings *storage = &engine->config->storage;
-    struct kb_store_limits limits = KB_STORE_LIMITS_INIT;
-    struct kb_kv *kvs = plugin_values(&storage->plugin, 0);
-    int rc;
+    int rc = kb_config_store_open(engine->registry, engine->config,
+                                  &engine->store, err);
 
-    if (!kvs)
-        return kb_fail_nomem(err, "the store's settings");
-    limits.retry_ms = storage->retry.timeout_ms;
-    rc = kb_store_open(engine->registry, storage->backend, kvs,
-                       storage->plugin.count, &limits, &engine->store, err);
-    free(kvs);
-    if (rc == KBP_OK)
-        rc = kb_store_session_open(engine->store, &engine->abort,
-                                   &engine->session, err);
+    if (rc != KBP_OK)
+        return rc;
+    rc = kb_store_session_open(engine->store, &engine->abort, &engine->session,
+                               err);
     return rc == KBP_OK ? KBP_OK : kb_err_wrap(err, "storage");
 }
 

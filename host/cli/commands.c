@@ -3,21 +3,13 @@
 #include "cli/commands.h"
 
 const struct kb_command *const kb_commands[] = {
-#ifdef KB_WITH_BACKUP
     &kb_cmd_backup,
-#endif
-#ifdef KB_WITH_RESTORE
     &kb_cmd_restore,
     &kb_cmd_validate_restore,
-#endif
     &kb_cmd_list,
     &kb_cmd_describe,
-#ifdef KB_WITH_VERIFY
     &kb_cmd_validate,
-#endif
-#ifdef KB_WITH_OFFSETS
     &kb_cmd_show_offset_mapping,
-#endif
     &kb_cmd_status,
     &kb_cmd_plugin_list,
     &kb_cmd_plugin_describe,

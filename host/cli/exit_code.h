@@ -13,7 +13,7 @@
     XX(USAGE, 2, "the command line is wrong")                                  \
     XX(INCOMPLETE, 3,                                                          \
        "it ran to its end, but something is missing, and is named: an open "   \
-       "transaction, a partition without a leader")            \
+       "transaction, a partition without a leader")                            \
     XX(INVALID, 4,                                                             \
        "what was looked at isn't right: the archive is damaged, or a restore " \
        "would be refused")                                                     \

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cluster/store.h"
 #include "config/reader.h"
 
 static struct kb_stop *stop_on_signal;
@@ -101,31 +102,6 @@ int kb_program_config(struct kb_program *program, struct kbp_error *err)
     return status;
 }
 
-int kb_program_open_storage(struct kb_registry *registry,
-                            const struct kb_config *config,
-                            struct kb_store **store, struct kbp_error *err)
-{
-    const struct kb_storage_settings *storage = &config->storage;
-    struct kb_store_limits limits = KB_STORE_LIMITS_INIT;
-    struct kb_kv *kvs = calloc(storage->plugin.count + 1, sizeof *kvs);
-    size_t i;
-    int status;
-
-    if (!kvs)
-        return kb_fail_nomem(err, "the store's settings");
-    for (i = 0; i < storage->plugin.count; i++) {
-        kvs[i].name = storage->plugin.items[i].name;
-        kvs[i].value = storage->plugin.items[i].value.text;
-    }
-    limits.retry_ms = storage->retry.timeout_ms;
-    status = kb_store_open(registry, storage->backend, kvs,
-                           storage->plugin.count, &limits, store, err);
-    free(kvs);
-    if (status && status == KBP_ERR_CONFIG)
-        return kb_err_wrap(err, "%s:%u: storage", config->file, storage->line);
-    return status ? kb_err_wrap(err, "storage") : KBP_OK;
-}
-
 /* "--option name=value" into settings; `texts` holds what was expanded. */
 static int parse_options(const struct kb_args *args, struct kb_kv *kvs,
                          char **texts, size_t *count, struct kbp_error *err)
@@ -200,8 +176,8 @@ int kb_program_store(struct kb_program *program, struct kb_store **store,
     status = kb_program_config(program, err);
     if (status)
         return status;
-    return kb_program_open_storage(&program->registry, &program->config, store,
-                                   err);
+    return kb_config_store_open(&program->registry, &program->config, store,
+                                err);
 }
 
 const char *kb_program_backup_id(struct kb_program *program,

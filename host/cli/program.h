@@ -37,11 +37,6 @@ int kb_program_store(struct kb_program *program, struct kb_store **store,
 const char *kb_program_backup_id(struct kb_program *program,
                                  struct kbp_error *err);
 
-/* Open the store that a configuration names, as the engines do. */
-int kb_program_open_storage(struct kb_registry *registry,
-                            const struct kb_config *config,
-                            struct kb_store **store, struct kbp_error *err);
-
 /*
  * Signals: the first SIGINT or SIGTERM requests a stop, the second ends the
  * process at once.  SIGPIPE is ignored.  Before threads are started.

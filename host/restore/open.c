@@ -8,32 +8,13 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "cluster/store.h"
 #include "restore/load.h"
-
-static int open_store(struct kb_restore_run *run, struct kbp_error *err)
-{
-    const struct kb_storage_settings *storage = &run->config->storage;
-    struct kb_store_limits limits = KB_STORE_LIMITS_INIT;
-    struct kb_kv *kvs = calloc(storage->plugin.count + 1, sizeof *kvs);
-    size_t i;
-    int status;
-
-    if (!kvs)
-        return kb_fail_nomem(err, "the store's settings");
-    for (i = 0; i < storage->plugin.count; i++) {
-        kvs[i].name = storage->plugin.items[i].name;
-        kvs[i].value = storage->plugin.items[i].value.text;
-    }
-    limits.retry_ms = storage->retry.timeout_ms;
-    status = kb_store_open(run->registry, storage->backend, kvs,
-                           storage->plugin.count, &limits, &run->store, err);
-    free(kvs);
-    return status == KBP_OK ? KBP_OK : kb_err_wrap(err, "storage");
-}
 
 int kb_open_archive(struct kb_restore_run *run, struct kbp_error *err)
 {
-    int status = open_store(run, err);
+    int status =
+        kb_config_store_open(run->registry, run->config, &run->store, err);
 
     if (status == KBP_OK)
         status = kb_store_session_open(run->store, NULL, &run->session, err);

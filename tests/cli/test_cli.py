@@ -161,7 +161,7 @@ class Configuration(Case):
                          "  backend: filesystem\n  path: /b\n  pathh: /c\n")
         code, _, err = run("list", "-c", path)
         self.assertEqual(code, 1)
-        self.assertIn(f"{path}:4: storage:", err)
+        self.assertIn(f"{path}:7: storage:", err)
         self.assertIn("pathh", err)
         self.assertIn("did you mean path?", err)
 
@@ -214,7 +214,7 @@ class Plugins(Case):
         path = self.file("codec_text.so", "not an ELF file\n")
         code, out, err = run("plugin", "check", path)
         self.assertEqual((code, err), (4, ""))
-        self.assertIn("can't be used", out)
+        self.assertIn("can't be loaded", out)
         code, out, _ = run("plugin", "list", "--plugin-dir", self.dir)
         self.assertEqual(code, 0)
         self.assertRegex(out, r"codec_text\.so +can't be used: ")

@@ -16,6 +16,8 @@ kb_unit_test(plugin_museum LINKS kb_plugin)
 target_compile_definitions(test_plugin_museum PRIVATE
   KB_MUSEUM_DIR="${CMAKE_BINARY_DIR}/museum")
 
+kb_fuzz_test(codec LINKS kb_plugin)
+
 add_subdirectory(abi)
 
 # The checks hunt for leaks and crashes by themselves.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 kb_unit_test(archive_commit LINKS kb_archive)
 kb_unit_test(archive_lease LINKS kb_archive)
+kb_unit_test(archive_names LINKS kb_archive)
 kb_unit_test(archive_reader LINKS kb_archive)
 kb_unit_test(archive_restore_state LINKS kb_archive)
 kb_unit_test(archive_segment LINKS kb_archive)

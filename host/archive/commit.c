@@ -9,6 +9,7 @@
  */
 #include "archive/commit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #define FOLD_BYTES ((uint64_t)1 << 20) /* not for less */
 #define FOLD_ENTRIES 256u
 #define FOLD_BYTES_PER_ENTRY ((uint64_t)16 << 10)
+#define SWEEP_AGE_MS UINT64_C(86400000)
 #define KEEP_RUNS 1000u /* of those which completed, in the manifest */
 
 static bool want_fold(const struct kb_manifest_log *log)
@@ -152,11 +154,100 @@ int kb_commit(struct kb_committer *c, struct kb_entry *entry,
     return KBP_OK;
 }
 
+/* Segments of earlier runs that nothing names. */
+struct orphans {
+    struct kb_committer *committer;
+    const char *prefix;
+    struct kb_names names;
+    size_t hint; /* in the manifest's segments */
+    struct kbp_error err;
+};
+
+/*
+ * Both lists go up, nearly: look around where the last one was.
+ */
+static bool is_named(struct orphans *o, const struct kb_name *name)
+{
+    const struct kb_manifest *m = o->committer->manifest;
+    size_t count = m->segment_count;
+    size_t far;
+
+    for (far = 0; far <= count; far++) {
+        if (o->hint + far < count &&
+            kb_name_compare(&m->segments[o->hint + far].name, name) == 0) {
+            o->hint += far;
+            return true;
+        }
+        if (far <= o->hint && o->hint - far < count &&
+            kb_name_compare(&m->segments[o->hint - far].name, name) == 0) {
+            o->hint -= far;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int32_t on_segment(void *data, const struct kbp_object *object)
+{
+    struct orphans *o = data;
+    struct kb_committer *c = o->committer;
+    struct kb_name name;
+
+    if (!kb_key_name(object->key, o->prefix, ".kbs", &name) ||
+        strcmp(name.run, c->next.run) >= 0 || is_named(o, &name))
+        return 0;
+    return kb_names_add(&o->names, &name, &o->err) != KBP_OK;
+}
+
+/*
+ * Remove what the run before left: the entry that began this one made sure
+ * that nothing can name it any more.  Runs before that one were swept by it,
+ * so the cost is that of one run, not of the archive.
+ */
+static void sweep(struct kb_committer *c, const char *run_before)
+{
+    const char *id = c->manifest->backup_id;
+    struct orphans o = {.committer = c, .hint = c->manifest->segment_count};
+    struct kbp_error err = KB_ERR_INIT;
+    char *prefix = kb_key_segment_prefix(id);
+    char *after = kb_asprintf("%s%s", prefix ? prefix : "", run_before);
+    char *all = kb_asprintf("%s/", id);
+    uint64_t removed = 0;
+    size_t i;
+    int rc = KBP_OK;
+
+    kb_err_clear(&o.err);
+    o.prefix = prefix;
+    if (!prefix || !after || !all)
+        rc = kb_fail_nomem(&err, "a key");
+    if (rc == KBP_OK)
+        rc = kb_store_list(c->store, prefix, after, 0, on_segment, &o, &err);
+    for (i = 0; i < o.names.count && rc == KBP_OK; i++) {
+        char *key = kb_key_segment(id, &o.names.items[i]);
+
+        rc = key ? kb_store_remove(c->store, key, &err)
+                 : kb_fail_nomem(&err, "a key");
+        free(key);
+    }
+    if (rc == KBP_OK)
+        rc = kb_store_sweep(c->store, all, SWEEP_AGE_MS, &removed, &err);
+    if (rc != KBP_OK)
+        kb_log_err(KBP_LOG_WARN, "removing what an earlier run left", &err);
+    else if (o.names.count > 0)
+        kb_info("removed %zu segments which an earlier run had written and "
+                "not committed",
+                o.names.count);
+    kb_names_release(&o.names);
+    free(prefix);
+    free(after);
+    free(all);
+}
+
 int kb_committer_begin(struct kb_committer *c, struct kb_store_session *store,
                        struct kb_manifest *manifest, struct kb_lease *lease,
                        uint32_t worker, struct kbp_error *err)
 {
-    const char *newest = kb_marks_newest(&manifest->log->applied);
+    char newest[KB_RUN_TEXT] = "";
     struct kb_entry *entry = NULL;
     struct kb_run *run;
     char host[256] = "";
@@ -169,6 +260,8 @@ int kb_committer_begin(struct kb_committer *c, struct kb_store_session *store,
         .store = store, .manifest = manifest, .lease = lease};
     if (worker > KB_WORKER_MAX)
         return kb_fail(err, KBP_ERR_MISUSE, "worker %u", worker);
+    (void)snprintf(newest, sizeof newest, "%s",
+                   kb_marks_newest(&manifest->log->applied));
     /* A clock that was put back must not make this run an earlier one. */
     if (newest[0] != '\0' && kb_run_parse(newest, &before) && before >= now)
         now = before + 1;
@@ -193,6 +286,8 @@ int kb_committer_begin(struct kb_committer *c, struct kb_store_session *store,
                             &manifest->log->applied.items[i], err);
     if (rc == KBP_OK)
         rc = kb_commit(c, entry, err);
+    if (rc == KBP_OK)
+        sweep(c, newest);
 out:
     kb_entry_free(entry);
     return rc;

@@ -96,7 +96,9 @@ struct kb_committer {
  * Begin a run: picks the run's name, commits the entry which says that it
  * began, and that entries of earlier runs which aren't there yet never count
  * (a writer that lost its lease and doesn't know yet).  `manifest` was loaded
- * under the lease; it and the store are borrowed.
+ * under the lease; it and the store are borrowed.  Then removes what earlier
+ * runs left that can't be named any more (segments, halves of uploads); a
+ * failure there is only logged.
  */
 int kb_committer_begin(struct kb_committer *committer,
                        struct kb_store_session *store,

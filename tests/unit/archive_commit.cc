@@ -2,7 +2,8 @@
 // archive_commit.cc - the manifest's log: commits, folds, crashes, rivals.
 #include "archive_harness.h"
 
-#include <functional>
+#include <atomic>
+#include <thread>
 
 namespace
 {
@@ -287,6 +288,8 @@ TEST(ArchiveCommit, AKillAtAnyChangeOfTheStoreLeavesABackupThatGoesOn)
                 (void)alive.get(kbt::segment_key("b", m.m->segments[i].name)));
         finish_run(alive, 160);
         EXPECT_EQ(undisturbed, dump(alive)) << at;
+        /* And nothing that isn't named is left of the one that died. */
+        EXPECT_EQ(6u, alive.keys("b/segments/").size()) << at;
         EXPECT_TRUE(alive.keys("b/manifest/").empty()) << at;
         if (rc == KBP_OK)
             break;
@@ -370,6 +373,53 @@ TEST(ArchiveCommit, AReaderSeesOneStateWhileItIsFolded)
     store.remove(keys[0]);
     EXPECT_EQ(KBP_ERR_CORRUPT, m.load(store));
     EXPECT_NE(std::string::npos, m.err.text().find(keys[0])) << m.err.text();
+}
+
+TEST(ArchiveCommit, ReadersSeeOnlyWholeStatesWhileARunCommitsAndFolds)
+{
+    Store store(Store::Settings{{"name", "concurrent"}});
+    std::atomic<bool> done{false};
+    std::thread writer([&] {
+        Store own(Store::Settings{{"name", "concurrent"}});
+
+        for (int r = 0; r < 5; r++) {
+            Backup run(own);
+
+            for (int i = 0; i < 40; i++) {
+                EXPECT_EQ(KBP_OK, run.step(1)) << run.err.text();
+                if (i % 3 == 2) {
+                    EXPECT_EQ(KBP_OK, kb_fold(&run.committer, &run.err))
+                        << run.err.text();
+                }
+            }
+        }
+        done = true;
+    });
+    int64_t last = -1;
+    int loads = 0;
+
+    while (!done) {
+        Manifest m;
+        int rc = m.load(store);
+
+        if (rc == KBP_ERR_NOT_FOUND && last < 0)
+            continue;
+        /* Folds in a row can outrun a reader; it says so, and asks again. */
+        if (rc == KBP_ERR_UNAVAILABLE)
+            continue;
+        ASSERT_EQ(KBP_OK, rc) << m.err.text();
+        EXPECT_EQ(KBP_OK, kb_manifest_check(m.m, nullptr, nullptr, &m.err))
+            << m.err.text();
+        EXPECT_GE(m.resume(1, 0), last);
+        EXPECT_EQ(m.resume(1, 0), m.resume(1, 1));
+        last = m.resume(1, 0);
+        loads++;
+    }
+    writer.join();
+    EXPECT_GT(loads, 5);
+    Manifest m;
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    EXPECT_EQ(100 + 200 * 2, m.resume(1, 0));
 }
 
 TEST(ArchiveCommit, RefusesOffsetsThatDontGoOn)

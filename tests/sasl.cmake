@@ -47,3 +47,19 @@ if(TARGET sasl_aws_msk_iam)
             ${sasl_dir}/common/sasl_base64.c ${sasl_dir}/common/sasl_json.c
     LINKS PkgConfig::JANSSON OpenSSL::Crypto Threads::Threads)
 endif()
+
+# The plugins by the bar that vendors have: nothing fails, nothing is left out.
+function(kb_sasl_check name)
+  if(TARGET ${name})
+    add_test(NAME ${name}.conformance
+      COMMAND kafka-backup plugin check $<TARGET_FILE:${name}> ${ARGN})
+    set_tests_properties(${name}.conformance PROPERTIES LABELS plugin
+      TIMEOUT 120 FAIL_REGULAR_EXPRESSION "\nskip;\nwarn"
+      ENVIRONMENT "AWS_REGION=eu-west-1")
+  endif()
+endfunction()
+kb_sasl_check(sasl_plain)
+kb_sasl_check(sasl_scram)
+kb_sasl_check(sasl_oauthbearer --set sasl_oauthbearer_token=abcdef
+  --set sasl_oauthbearer_token_command=)
+kb_sasl_check(sasl_aws_msk_iam --set sasl_aws_access_key_id=AKIA)

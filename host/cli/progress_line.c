@@ -49,13 +49,25 @@ static void add_eta(struct kb_buf *out, struct kb_progress *progress,
                                       (double)done)));
 }
 
+/*
+ * Offsets are done once they are durable, in large steps; in between what has
+ * been read says more.
+ */
+static unsigned long long done_of(struct kb_progress *progress,
+                                  unsigned long long records)
+{
+    unsigned long long done = read_of(&progress->offsets_done);
+
+    return records > done ? records : done;
+}
+
 char *kb_progress_text(char *out, size_t size, const char *what,
                        struct kb_progress *progress,
                        const struct kb_progress_look *before)
 {
     unsigned long long records = read_of(&progress->records);
     unsigned long long bytes = read_of(&progress->bytes);
-    unsigned long long done = read_of(&progress->offsets_done);
+    unsigned long long done = done_of(progress, records);
     unsigned long long total = read_of(&progress->offsets_total);
     unsigned long long parts = read_of(&progress->partitions_total);
     int phase = atomic_load(&progress->phase);
@@ -73,6 +85,9 @@ char *kb_progress_text(char *out, size_t size, const char *what,
                           100.0 * (double)(done < total ? done : total) /
                               (double)total);
         kb_buf_printf(&text, "  %s", kb_bytes_text(one, bytes));
+        if (phase == KB_PHASE_FINISHING)
+            kb_buf_printf(&text, ", %s stored",
+                          kb_bytes_text(one, read_of(&progress->stored_bytes)));
         if (before->ago_ms > 0) {
             double seconds = (double)before->ago_ms / 1000;
 

@@ -224,13 +224,13 @@ TEST(Progress, LineSaysHowFarHowFastHowLong)
                  "backup  starting");
     progress.phase = KB_PHASE_RUNNING;
     progress.started_ms = kb_now_ms() - 10000;
-    progress.records = 4000;
+    progress.records = 1999; // fewer than offsets are done: a resumed run
     progress.bytes = 8000000;
     progress.offsets_total = 8000;
     progress.offsets_done = 2000;
     progress.partitions_total = 3;
     progress.partitions_done = 1;
-    const std::string want = "backup   25 %  7.6 MiB  3.8 MiB/s  2,000 "
+    const std::string want = "backup   25 %  7.6 MiB  3.8 MiB/s  999 "
                              "records/s  1/3 partitions  ETA 30.";
     kb_progress_text(text, sizeof text, "backup", &progress, &before);
     EXPECT_EQ(std::string(text).substr(0, want.size()), want);
@@ -238,11 +238,20 @@ TEST(Progress, LineSaysHowFarHowFastHowLong)
     progress.lag_records = 1234;
     EXPECT_STREQ(kb_progress_text(text, sizeof text, "backup", &progress,
                                   &before),
-                 "backup  7.6 MiB  3.8 MiB/s  2,000 records/s  1/3 partitions  "
+                 "backup  7.6 MiB  3.8 MiB/s  999 records/s  1/3 partitions  "
                  "lag 1,234");
+    progress.phase = KB_PHASE_FINISHING;
+    progress.records = 6000; // read, and not durable yet
+    progress.stored_bytes = 1024;
+    kb_progress_text(text, sizeof text, "backup", &progress, &before);
+    EXPECT_EQ(std::string(text).rfind("backup  finishing   75 %  7.6 MiB, "
+                                      "1.0 KiB stored  3.8 MiB/s",
+                                      0),
+              0u)
+        << text;
     // It is cut, never written beyond.
     kb_progress_text(text, 10, "backup", &progress, &before);
-    EXPECT_STREQ(text, "backup  7");
+    EXPECT_STREQ(text, "backup  f");
 }
 
 } // namespace

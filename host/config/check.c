@@ -91,15 +91,15 @@ static void check_patterns(const struct kb_strings *patterns, bool regex,
             continue;
         if (!regex) {
             COMPLAIN(notes,
-                     "%s.topics: \"%s\": regular expressions are for restores; "
-                     "use * and ?",
-                     section, pattern);
+                     "%s.topics: pattern %zu begins with ~: regular "
+                     "expressions are for restores; use * and ?",
+                     section, i + 1);
             continue;
         }
         code = regcomp(&compiled, pattern + 1, REG_EXTENDED | REG_NOSUB);
         if (code) {
             regerror(code, &compiled, why, sizeof why);
-            COMPLAIN(notes, "%s.topics: \"%s\": %s", section, pattern, why);
+            COMPLAIN(notes, "%s.topics: pattern %zu: %s", section, i + 1, why);
         } else {
             regfree(&compiled);
         }

@@ -50,8 +50,9 @@ void kb_note(struct kb_notes *notes, bool is_error, unsigned line,
     notes->items[notes->count++] = note;
 }
 
-static void note_at(struct kb_reader *reader, const yaml_node_t *node,
-                    bool is_error, const char *fmt, va_list args)
+__attribute__((format(printf, 4, 0))) static void
+note_at(struct kb_reader *reader, const yaml_node_t *node, bool is_error,
+        const char *fmt, va_list args)
 {
     char *text = NULL;
 

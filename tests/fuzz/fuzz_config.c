@@ -2,10 +2,13 @@
 /* fuzz_config.c - a configuration file, whatever is in it. */
 #include "fuzz_target.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
+
+#define SECRET "secret: ["
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -16,13 +19,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t i;
     int status;
 
-    (void)setenv("KAFKA_PASSWORD", "secret: [", 1);
+    /* A fuzzer finds out what it is, and writes it. */
+    bool named = memmem(data, size, SECRET, strlen(SECRET)) != NULL;
+
+    (void)setenv("KAFKA_PASSWORD", SECRET, 1);
     status = kb_config_parse((const char *)data, size, "fuzz", &config, &notes,
                              &err);
     for (i = 0; i < notes.count; i++) {
         errors += notes.items[i].is_error;
-        if (!notes.items[i].text || (notes.items[i].is_error &&
-                                     strstr(notes.items[i].text, "secret: [")))
+        if (!notes.items[i].text ||
+            (!named && strstr(notes.items[i].text, SECRET)))
             abort();
     }
     /* It fails if and only if something was complained about. */

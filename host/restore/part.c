@@ -153,27 +153,44 @@ void kb_part_check_done(struct kb_restore_run *run, struct kb_part *part)
     (void)pthread_cond_broadcast(&run->changed);
 }
 
+/* It may still come to its turn. */
+static bool may_wait(const struct kb_part *part)
+{
+    return part->phase == KB_PART_WAITING ||
+           (part->phase == KB_PART_DOUBT && !part->is_active);
+}
+
+static void activate(struct kb_restore_run *run, struct kb_part *part)
+{
+    struct kbp_error err = KB_ERR_INIT;
+
+    run->active[run->active_count++] = part;
+    part->is_active = true;
+    part->phase = KB_PART_RUNNING;
+    if (part->leader < 0)
+        (void)kb_fail(&err, KBP_ERR_UNAVAILABLE, "it has no leader");
+    else
+        (void)kb_lane_start(run, part->leader, &err);
+    if (err.status != KBP_OK)
+        kb_part_doubt(part, &err);
+}
+
 void kb_run_activate(struct kb_restore_run *run)
 {
     bool any = false;
+    size_t i;
 
-    while (!run->draining && run->active_count < run->active_max &&
-           run->next_part < run->part_count) {
-        struct kb_part *part = &run->parts[run->next_part++];
-        struct kbp_error err = KB_ERR_INIT;
-
-        if (part->phase != KB_PART_WAITING)
+    while (run->next_part < run->part_count &&
+           !may_wait(&run->parts[run->next_part]))
+        run->next_part++;
+    for (i = run->next_part;
+         i < run->part_count && run->active_count < run->active_max &&
+         !run->draining;
+         i++) {
+        if (run->parts[i].phase != KB_PART_WAITING)
             continue;
-        run->active[run->active_count++] = part;
-        part->is_active = true;
-        part->phase = KB_PART_RUNNING;
+        activate(run, &run->parts[i]);
         any = true;
-        if (part->leader < 0)
-            (void)kb_fail(&err, KBP_ERR_UNAVAILABLE, "it has no leader");
-        else
-            (void)kb_lane_start(run, part->leader, &err);
-        if (err.status != KBP_OK)
-            kb_part_doubt(part, &err);
     }
     if (any)
         kb_run_wake(run);

@@ -63,17 +63,24 @@ static void wait_a_tick(struct kb_engine *engine)
     (void)pthread_mutex_unlock(&engine->back_lock);
 }
 
+/* How long records may wait for a commit. */
+static int64_t commit_ms(const struct kb_engine *engine)
+{
+    const struct kb_backup_settings *backup = &engine->config->backup;
+
+    return backup->commit_interval_ms < backup->segment_max_interval_ms
+               ? backup->commit_interval_ms
+               : backup->segment_max_interval_ms;
+}
+
 /* What comes round in its time. */
 static int periodic(struct kb_engine *engine, struct kbp_error *err)
 {
     const struct kb_backup_settings *backup = &engine->config->backup;
-    int64_t interval = backup->segment_max_interval_ms;
     int rc = KBP_OK;
 
-    if (backup->commit_interval_ms < interval)
-        interval = backup->commit_interval_ms;
     if (kb_left_ms(engine->next_commit_ms) == 0) {
-        engine->next_commit_ms = kb_deadline_ms(interval);
+        engine->next_commit_ms = kb_deadline_ms(commit_ms(engine));
         rc = flush_all(engine, err);
         if (rc == KBP_OK)
             rc = kb_pipe_close_segments(&engine->pipe, err);
@@ -112,9 +119,13 @@ static int drive(struct kb_engine *engine, struct kbp_error *err)
         rc = kb_capture_groups(engine, err);
     engine->next_groups_ms = kb_deadline_ms(GROUPS_MS);
     engine->next_discovery_ms = kb_deadline_ms(backup->discovery_interval_ms);
-    engine->next_commit_ms = kb_deadline_ms(backup->segment_max_interval_ms);
+    engine->next_commit_ms = kb_deadline_ms(commit_ms(engine));
     if (rc == KBP_OK)
         rc = kb_plan(engine, true, err);
+    if (rc == KBP_OK)
+        kb_info("backup %s: run %s fetches %zu partitions",
+                engine->config->backup_id, kb_committer_run(&engine->committer),
+                engine->part_count);
     atomic_store(&engine->progress->phase, KB_PHASE_RUNNING);
     atomic_store(&engine->progress->started_ms, kb_now_ms());
     while (rc == KBP_OK && !kb_stop_requested(&engine->stop) &&

@@ -45,6 +45,7 @@ struct kb_engine {
     struct kb_committer committer; /* under pipe.commit_lock, once it runs */
     bool began;                    /* the run stands in the manifest */
     bool cluster_known;            /* its id was committed */
+    bool looked_for_gone;
     uint32_t group_seq;
 
     struct kb_pipe pipe;

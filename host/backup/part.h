@@ -107,6 +107,7 @@ struct kb_source_topic {
     char *name;
     struct kb_uuid id;         /* the broker's; none before Kafka 2.8 */
     struct kb_uuid generation; /* its id in the archive */
+    struct kb_uuid replaces;   /* the generation before, gone since; or none */
     uint32_t number;
     bool id_is_kafkas;
     bool compacted;  /* cleanup.policy has "compact" */

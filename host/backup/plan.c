@@ -130,6 +130,15 @@ static int find_generation(struct kb_engine *engine,
         topic->number = newest->number;
         return KBP_OK;
     }
+    if (newest && !fresh && newest->deleted_ms == 0) {
+        kb_engine_warn(engine,
+                       "topic %s was deleted and created again since it was "
+                       "backed up; generation %u of it stays in the backup as "
+                       "it is, and generation %u begins",
+                       topic->name, (unsigned)newest->number,
+                       (unsigned)topic->number);
+        topic->replaces = newest->id;
+    }
     topic->id_is_kafkas =
         has_id && !kb_manifest_generation(engine->manifest, &topic->id);
     if (topic->id_is_kafkas) {
@@ -304,20 +313,55 @@ int kb_plan_restart(struct kb_engine *engine, struct kb_source_topic *topic,
     return take_topic(engine, meta, true, err);
 }
 
+/* Topics of the archive that aren't in the cluster any more. */
+static int note_gone(struct kb_engine *engine, struct kb_entry *entry,
+                     struct kbp_error *err)
+{
+    size_t i;
+    int rc = KBP_OK;
+
+    (void)pthread_mutex_lock(&engine->pipe.commit_lock);
+    for (i = 0; i < engine->manifest->generation_count && rc == KBP_OK; i++) {
+        const struct kb_generation *g = &engine->manifest->generations[i];
+
+        if (g->deleted_ms != 0 ||
+            kb_manifest_topic(engine->manifest, g->topic) != g ||
+            !kb_plan_selects(engine->config, g->topic, g->desc.internal) ||
+            kb_metadata_topic(engine->metadata, g->topic))
+            continue;
+        kb_engine_warn(engine,
+                       "topic %s isn't in the cluster any more; it stays in "
+                       "the backup as it is",
+                       g->topic);
+        rc = kb_entry_topic_deleted(entry, &g->id, kb_wall_ms(), err);
+    }
+    (void)pthread_mutex_unlock(&engine->pipe.commit_lock);
+    return rc;
+}
+
 int kb_plan_commit_topics(struct kb_engine *engine, struct kbp_error *err)
 {
     struct kb_source_topic *topic;
     struct kb_entry *entry = NULL;
     int rc = kb_entry_new(&entry, err);
 
+    if (rc == KBP_OK && !engine->looked_for_gone) {
+        engine->looked_for_gone = true;
+        rc = note_gone(engine, entry, err);
+    }
     for (topic = engine->topics; topic && rc == KBP_OK; topic = topic->next) {
         if (topic->retired || topic->described)
             continue;
         topic->described = true;
         if (archive_has(engine, topic, true))
             continue;
-        rc = kb_entry_topic(entry, topic->name, &topic->generation,
-                            topic->id_is_kafkas, &topic->desc, err);
+        if (!kb_uuid_is_none(&topic->replaces))
+            rc = kb_entry_topic_deleted(entry, &topic->replaces, kb_wall_ms(),
+                                        err);
+        topic->replaces = (struct kb_uuid){{0}};
+        if (rc == KBP_OK)
+            rc = kb_entry_topic(entry, topic->name, &topic->generation,
+                                topic->id_is_kafkas, &topic->desc, err);
     }
     if (rc == KBP_OK && engine->metadata->cluster_id &&
         !engine->cluster_known) {

@@ -148,12 +148,24 @@ static int go_on(struct kb_engine *engine, struct kb_part *part,
     return kb_engine_assign(engine, part, err);
 }
 
+/* A snapshot can't have all of it any more; a continuous backup just goes on
+   without it. */
+static void end_topic(const struct kb_engine *engine,
+                      struct kb_source_topic *topic, const char *why)
+{
+    int32_t p;
+
+    for (p = 0; p < topic->part_count; p++)
+        if (topic->parts[p] && !topic->parts[p]->done &&
+            !engine->config->backup.continuous)
+            kb_part_end(topic->parts[p], KB_BACKUP_INCOMPLETE, "%s", why);
+}
+
 /* The topic was not in the answer. */
 static int on_missing(struct kb_engine *engine, struct kb_part *part,
                       struct kbp_error *err)
 {
     struct kb_source_topic *topic = part->topic;
-    int32_t p;
 
     if (topic->missed < MISSED_MAX) {
         kb_part_why(part, "the cluster doesn't know its topic");
@@ -163,10 +175,7 @@ static int on_missing(struct kb_engine *engine, struct kb_part *part,
     }
     kb_engine_warn(engine, "topic %s was deleted while it was backed up",
                    topic->name);
-    for (p = 0; p < topic->part_count; p++)
-        if (topic->parts[p] && !topic->parts[p]->done)
-            kb_part_end(topic->parts[p], KB_BACKUP_INCOMPLETE,
-                        "its topic was deleted");
+    end_topic(engine, topic, "its topic was deleted");
     return kb_plan_retire(engine, topic, err);
 }
 
@@ -177,7 +186,6 @@ static int rehome(struct kb_engine *engine, struct kb_part *part,
     const struct kb_meta_topic *meta =
         kb_metadata_topic(engine->metadata, part->topic->name);
     const struct kb_meta_partition *leads;
-    int32_t p;
 
     if (part->done || part->topic->retired)
         return KBP_OK;
@@ -190,10 +198,7 @@ static int rehome(struct kb_engine *engine, struct kb_part *part,
     if (!kb_uuid_equal(&meta->id, &part->topic->id)) {
         struct kb_source_topic *topic = part->topic;
 
-        for (p = 0; p < topic->part_count; p++)
-            if (topic->parts[p] && !topic->parts[p]->done)
-                kb_part_end(topic->parts[p], KB_BACKUP_INCOMPLETE,
-                            "its topic was deleted and created again");
+        end_topic(engine, topic, "its topic was deleted and created again");
         if (!engine->config->backup.continuous)
             return kb_plan_retire(engine, topic, err);
         engine->next_discovery_ms = 0;

@@ -1,0 +1,266 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# backup.sh - what a backup does when the source doesn't stand still: resumed
+# runs, topics that come back as others, records that go, brokers that go,
+# stops and crashes. What is in the archive is told by tests/reader, which
+# checks that every offset is accounted for.
+. "$(dirname "$0")/../lib/lib.sh"
+
+suite_setup() {
+    kafka_new k "$KAFKA_4"
+    kafka_start k
+}
+
+# back_up CODE LABEL ID TOPICS [KEY=VALUE...]
+back_up() {
+    local code=$1 label=$2 id=$3 topics=$4
+    shift 4
+    backup_yaml "$KB_WORK/$label.yaml" id="$id" broker="$(kafka_addr k)" \
+        include="$topics" "$@"
+    kb_run "$code" "$label" backup -c "$KB_WORK/$label.yaml" -f json
+}
+
+# of LABEL EXPRESSION: of the run's report, as `d` in Python
+of() {
+    python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+print(eval(sys.argv[2]))' "$KB_WORK/$1.out" "$2"
+}
+
+# reads ID EXPRESSION: of what the independent reader says, as the list `d`;
+# it fails unless every offset is accounted for
+reads() {
+    python3 "$KB_ROOT/tests/reader/kbs_reader.py" "$KB_WORK/store" "$1" \
+        >"$KB_WORK/read" || fail "the reader: $(tail -1 "$KB_WORK/read")"
+    python3 -c 'import json, sys
+d = [json.loads(line) for line in open(sys.argv[1])]
+parts = [x for x in d if "total_records" in x]
+print(eval(sys.argv[2]))' "$KB_WORK/read" "$2"
+}
+
+load() { # TOPIC PARTITIONS FROM UPTO [ARGS...]
+    local topic=$1 partitions=$2 from=$3 upto=$4
+    shift 4
+    client load -b "$(kafka_addr k)" "$topic" --partitions "$partitions" \
+        --start "$from" --records "$((upto - from))" "$@"
+}
+
+case_a_second_run_takes_what_is_new() {
+    load again 3 0 3000
+    back_up 0 first again again
+    assert_eq "records of the first run" 9000 "$(of first 'd["records"]')"
+    load again 3 3000 3500
+    back_up 0 second again again
+    assert_eq "records of the second run" 1500 "$(of second 'd["records"]')"
+    back_up 0 third again again
+    assert_eq "records of the third run" 0 "$(of third 'd["records"]')"
+    assert_eq "records in the archive" 10500 "$(reads again 'd[-1]["records"]')"
+}
+
+case_a_topic_created_again_is_another_generation() {
+    load reborn 2 0 1000
+    back_up 0 first reborn reborn
+    client delete -b "$(kafka_addr k)" reborn
+    # Refilled past where it ended: the offsets alone would fit.
+    load reborn 2 0 2000 --compression lz4
+    back_up 0 second reborn reborn
+    assert_eq "generation" 2 "$(of second 'd["partitions"][0]["generation"]')"
+    assert_eq "records of the second run" 4000 "$(of second 'd["records"]')"
+    assert_contains "the log" "$KB_WORK/second.err" "created again"
+    assert_eq "of both generations" "[1000, 1000, 2000, 2000]" \
+        "$(reads reborn '[p["total_records"] for p in parts]')"
+    client delete -b "$(kafka_addr k)" reborn
+    load reborn 1 0 10
+    back_up 0 third reborn reborn
+    assert_eq "generation" 3 "$(of third 'd["partitions"][0]["generation"]')"
+}
+
+case_partitions_that_are_added_are_taken() {
+    load wider 1 0 500
+    back_up 0 first wider wider
+    client add-partitions -b "$(kafka_addr k)" wider 3
+    load wider 3 500 600
+    back_up 0 second wider wider
+    assert_eq "records of the second run" 300 "$(of second 'd["records"]')"
+    assert_eq "partitions" 3 "$(reads wider 'len(parts)')"
+}
+
+case_records_deleted_between_runs_are_a_range_with_its_reason() {
+    load shorter 1 0 1000 --batch 10
+    back_up 0 first shorter shorter
+    load shorter 1 1000 2000 --batch 10
+    client delete-records -b "$(kafka_addr k)" shorter 0 1505
+    back_up 0 second shorter shorter
+    assert_contains "the log" "$KB_WORK/second.err" "offsets 1000 to 1505"
+    assert_eq "ranges" "[['b', 1000, 1505]]" \
+        "$(reads shorter 'parts[0]["ranges"]')"
+    # The batch of 1500 to 1509 was rewritten without what was deleted.
+    assert_eq "records" 1495 "$(reads shorter 'd[-1]["records"]')"
+}
+
+case_deleted_topics_stay_in_the_archive() {
+    load parting 1 0 100
+    load staying 1 0 100
+    back_up 0 first parting 'parting,staying'
+    client delete -b "$(kafka_addr k)" parting
+    back_up 1 second parting 'parting,staying'
+    assert_contains "the log" "$KB_WORK/second.err" "parting"
+    back_up 0 third parting 'part*,staying'
+    assert_contains "the log" "$KB_WORK/third.err" "parting"
+    assert_eq "records" 200 "$(reads parting 'd[-1]["records"]')"
+}
+
+case_a_stop_loses_nothing() {
+    load stopped 4 0 20000 --size 100
+    backup_yaml "$KB_WORK/stop.yaml" id=stopped broker="$(kafka_addr k)" \
+        include=stopped rate_limit_records_per_sec=20000 \
+        fetch_max_bytes=1MiB
+    kb_start stop backup -c "$KB_WORK/stop.yaml" -f json
+    sleep 2.5
+    proc_signal stop TERM
+    kb_end stop 20
+    assert_eq "exit code" "$KB_INTERRUPTED" "$KB_CODE"
+    local had
+    had=$(of stop 'd["records"]')
+    assert_at_least "records before the stop" 1 "$had"
+    assert_at_most "records before the stop" 79999 "$had"
+    assert_eq "records in the archive" "$had" \
+        "$(reads stopped 'd[-1]["records"]')"
+    back_up 0 rest stopped stopped
+    assert_eq "records of the second run" $((80000 - had)) \
+        "$(of rest 'd["records"]')"
+    assert_eq "records in the archive" 80000 \
+        "$(reads stopped 'd[-1]["records"]')"
+}
+
+case_kill_minus_nine_loses_nothing() {
+    local i
+    load killed 4 0 20000 --size 100
+    for i in $(seq "${KB_KILLS:-8}"); do
+        backup_yaml "$KB_WORK/kill.yaml" id=killed broker="$(kafka_addr k)" \
+            include=killed rate_limit_records_per_sec=20000 \
+            fetch_max_bytes=1MiB segment_max_bytes=256KiB
+        kb_start kill backup -c "$KB_WORK/kill.yaml" -f json
+        sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+        proc_kill kill
+        [ -d "$KB_WORK/store/killed" ] || continue
+        reads killed 'd[-1]["records"]' >"$KB_WORK/so_far"
+        note "after kill $i: $(cat "$KB_WORK/so_far") records"
+    done
+    back_up 0 rest killed killed
+    assert_eq "records in the archive" 80000 \
+        "$(reads killed 'd[-1]["records"]')"
+    validate_deep killed
+}
+
+case_a_broker_that_restarts_is_waited_for() {
+    load restarted 4 0 20000 --size 100
+    backup_yaml "$KB_WORK/restart.yaml" id=restarted \
+        broker="$(kafka_addr k)" include=restarted \
+        rate_limit_records_per_sec=20000 fetch_max_bytes=1MiB
+    kb_start restart backup -c "$KB_WORK/restart.yaml" -f json
+    sleep 1
+    kafka_kill k
+    sleep 1
+    kafka_start k
+    kb_end restart 90
+    assert_eq "exit code" 0 "$KB_CODE"
+    assert_eq "records in the archive" 80000 \
+        "$(reads restarted 'd[-1]["records"]')"
+}
+
+case_a_quota_slows_down_and_nothing_else() {
+    load quota 4 0 20000 --size 200
+    client quota -b "$(kafka_addr k)" throttled 0 400000
+    backup_yaml "$KB_WORK/quota.yaml" id=quota broker="$(kafka_addr k)" \
+        include=quota client_id=throttled
+    kb_start quota backup -c "$KB_WORK/quota.yaml" -f json
+    kb_end quota 200
+    client quota -b "$(kafka_addr k)" throttled 0 0
+    assert_eq "exit code" 0 "$KB_CODE"
+    assert_eq "records in the archive" 80000 \
+        "$(reads quota 'd[-1]["records"]')"
+}
+
+case_continuous_finds_topics_records_and_partitions() {
+    load ever.one 2 0 1000
+    backup_yaml "$KB_WORK/ever.yaml" id=ever broker="$(kafka_addr k)" \
+        include='ever.*' continuous=true discovery_interval=1s \
+        commit_interval=1s consumer_group_snapshot=true
+    kb_start ever backup -c "$KB_WORK/ever.yaml" -f json
+    wait_until 20 ever_has 2000 || fail "the first 2000: $(ever_records)"
+    load ever.one 2 1000 1500
+    wait_until 20 ever_has 3000 || fail "1000 new: $(ever_records)"
+    load ever.two 3 0 100
+    wait_until 20 ever_has 3300 || fail "a new topic: $(ever_records)"
+    client add-partitions -b "$(kafka_addr k)" ever.one 3
+    load ever.one 3 1500 1600
+    wait_until 20 ever_has 3600 || fail "a new partition: $(ever_records)"
+    client delete -b "$(kafka_addr k)" ever.two
+    load ever.two 1 0 50
+    wait_until 30 ever_has 3650 || fail "created again: $(ever_records)"
+    kafka_kill k
+    sleep 1
+    kafka_start k
+    load ever.one 3 1600 1700
+    wait_until 60 ever_has 3950 || fail "broker restarted: $(ever_records)"
+    proc_signal ever TERM
+    kb_end ever 20
+    assert_eq "exit code" "$KB_INTERRUPTED" "$KB_CODE"
+    assert_eq "records in the archive" 3950 "$(reads ever 'd[-1]["records"]')"
+}
+
+ever_records() { reads ever 'd[-1]["records"]'; }
+ever_has() {
+    [ -d "$KB_WORK/store/ever" ] && [ "$(ever_records)" = "$1" ]
+}
+
+case_asking_for_a_topic_does_not_create_it() {
+    back_up 1 typo typo 'no-such-topic,again'
+    assert_contains "the log" "$KB_WORK/typo.err" "no-such-topic"
+    client topics -b "$(kafka_addr k)" >"$KB_WORK/topics"
+    assert_lacks "the topics" "$KB_WORK/topics" "no-such-topic"
+    [ ! -e "$KB_WORK/store/typo/manifest.json" ] ||
+        fail "a backup was begun for a topic that isn't there"
+}
+
+case_internal_topics_are_left_out() {
+    load inside 1 0 10
+    client commit -b "$(kafka_addr k)" somebody inside:0=5
+    back_up 0 all all '' exclude='ever.*'
+    assert_lacks "the report" "$KB_WORK/all.out" __consumer_offsets
+    back_up 0 inner inner __consumer_offsets include_internal_topics=true
+    assert_at_least "partitions of __consumer_offsets" 1 \
+        "$(of inner 'len(d["partitions"])')"
+}
+
+case_groups_are_captured() {
+    load grouped 2 0 2000
+    client commit -b "$(kafka_addr k)" billing grouped:0=1234 grouped:1=7
+    back_up 0 groups groups grouped consumer_group_snapshot=true
+    grep -h billing "$KB_WORK"/store/groups/groups/*.json >/dev/null ||
+        fail "the group is not in the capture"
+    grep -h 1234 "$KB_WORK"/store/groups/groups/*.json >/dev/null ||
+        fail "its offset is not in the capture"
+}
+
+case_one_backup_at_a_time() {
+    load held 2 0 20000
+    backup_yaml "$KB_WORK/held.yaml" id=held broker="$(kafka_addr k)" \
+        include=held rate_limit_records_per_sec=10000 fetch_max_bytes=1MiB
+    kb_start held backup -c "$KB_WORK/held.yaml" -f json
+    wait_until 10 test -e "$KB_WORK/store/held/lease.json"
+    back_up 1 other held held
+    assert_matches "the second one's log" "$KB_WORK/other.err" "pid|process"
+    proc_signal held TERM
+    kb_end held 20
+}
+
+case_a_leader_that_is_not_there_is_named() {
+    backup_yaml "$KB_WORK/nobody.yaml" id=nobody broker=127.0.0.1:1 \
+        include=again
+    kb_run 1 nobody backup -c "$KB_WORK/nobody.yaml"
+    assert_contains "the log" "$KB_WORK/nobody.err" "127.0.0.1:1"
+}
+
+suite_main "$@"

@@ -242,12 +242,13 @@ static int begin_part(struct kb_engine *engine, const struct found *found,
     part = kb_part_new(topic, found->partition, position,
                        engine->config->backup.continuous ? KB_NO_END
                                                          : found->latest);
+    if (part)
+        part->writer = writer_of(engine, part);
     if (!part || add_part(engine, part) != KBP_OK) {
         kb_part_free(part);
         return kb_fail_nomem(err, "a partition");
     }
     topic->parts[found->partition] = part;
-    part->writer = writer_of(engine, part);
     atomic_store(&part->high_watermark, found->latest);
     if (found->error != KB_KAFKA_NONE) {
         part->end = position;

@@ -171,7 +171,7 @@ case_a_broker_that_restarts_is_waited_for() {
 
 case_a_quota_slows_down_and_nothing_else() {
     load quota 4 0 20000 --size 200
-    client quota -b "$(kafka_addr k)" throttled 0 400000
+    client quota -b "$(kafka_addr k)" throttled 0 1500000
     backup_yaml "$KB_WORK/quota.yaml" id=quota broker="$(kafka_addr k)" \
         include=quota client_id=throttled
     kb_start quota backup -c "$KB_WORK/quota.yaml" -f json

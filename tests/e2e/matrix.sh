@@ -58,6 +58,7 @@ case_kafka_4() {
     one_broker k4 "$KAFKA_4"
     fill k4 basic txn
     round_trip k4 0
+    read_by_document k4
 }
 
 case_thousand_partitions() {

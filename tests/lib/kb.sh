@@ -129,6 +129,18 @@ validate_deep() {
     kb_run 0 "validate-$1" validate --deep -p "${2:-$KB_WORK/store}" -b "$1"
 }
 
+# read_by_document ID: the reader that was written from the format's document
+# alone finds as many records as the program did
+read_by_document() {
+    local found
+    python3 "$KB_ROOT/tests/reader/kbs_reader.py" "$KB_WORK/store" "$1" \
+        >"$KB_WORK/reader.out" 2>&1 ||
+        fail "the independent reader: $(tail -1 "$KB_WORK/reader.out")"
+    found=$(tail -1 "$KB_WORK/reader.out")
+    assert_contains "validation" "$KB_WORK/validate-$1.out" \
+        "Records Validated:  ${found//[^0-9]/}"
+}
+
 # restored_name TOPIC: what suites restore it as; at most 249 characters.
 restored_name() {
     if [ ${#1} -gt 240 ]; then printf 'R%s\n' "${1:1}"

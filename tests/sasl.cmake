@@ -29,6 +29,8 @@ if(TARGET sasl_gssapi)
   add_dependencies(test_sasl_gssapi sasl_gssapi)
   add_test(NAME sasl_gssapi COMMAND test_sasl_gssapi)
   set_tests_properties(sasl_gssapi PROPERTIES LABELS unit TIMEOUT 120)
+  kb_unit_test(plugin_export LINKS kb_plugin)
+  add_dependencies(test_plugin_export sasl_gssapi)
 endif()
 
 if(TARGET sasl_oauthbearer)

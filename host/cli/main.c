@@ -47,6 +47,7 @@ static int open_registry(struct kb_program *program, struct kbp_error *err)
         dirs[i] = kb_args_nth(&program->args, "plugin-dir", i);
     status = kb_registry_init(&program->registry, dirs, count, err);
     free(dirs);
+    program->registry.exports_env = true;
     return status;
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "plugin/export.h"
+
 int kb_instance_init(struct kb_instance *instance, struct kb_registry *registry,
                      const struct kb_type *type, const struct kb_url *url,
                      const struct kb_kv *kvs, size_t count,
@@ -21,8 +23,10 @@ int kb_instance_init(struct kb_instance *instance, struct kb_registry *registry,
         status = kb_settings_check(type, kvs, count, &instance->settings, err);
     if (status != KBP_OK)
         return status;
-    status = kb_host_init(&instance->host, type->name, stop,
-                          &instance->settings, err);
+    status = kb_export_env(registry, type, &instance->settings, err);
+    if (status == KBP_OK)
+        status = kb_host_init(&instance->host, type->name, stop,
+                              &instance->settings, err);
     if (status != KBP_OK)
         kb_settings_release(&instance->settings);
     return status;

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "plugin/export.h"
 #include "plugin/load.h"
 #include "plugin/trust.h"
 
@@ -151,6 +152,7 @@ void kb_registry_release(struct kb_registry *registry)
         kb_plugin_free(plugin);
         plugin = next;
     }
+    kb_export_release(registry);
     for (i = 0; i < registry->dir_count; i++)
         free(registry->dirs[i]);
     if (registry->dirs) {

@@ -27,6 +27,12 @@ struct kb_registry {
     char **dirs;             /* as given, in order */
     size_t dir_count;
     struct kb_plugin *plugins; /* what was loaded */
+    /*
+     * Options may set variables of the environment (export_env): for a program
+     * that is the host's own.  Set after kb_registry_init().
+     */
+    bool exports_env;
+    struct kb_export *exports; /* what was set; under `control` */
 };
 
 /*

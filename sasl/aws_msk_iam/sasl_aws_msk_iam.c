@@ -167,8 +167,9 @@ static int32_t msk_session_open(struct kbp_sasl *sasl,
         return kbp_fail(err, KBP_ERR_CONFIG, 0,
                         "the broker's name is too long");
     }
+    /* The host warns by KBP_SASL_CLEAR_SECRET; this says which broker. */
     if (!(peer->flags & KBP_SASL_TLS) && !atomic_exchange(&sasl->warned, true))
-        kbp_log(host, KBP_LOG_WARN,
+        kbp_log(host, KBP_LOG_INFO,
                 "AWS IAM without TLS: who listens can use what is sent to "
                 "%s:%u for %u s; use SASL_SSL",
                 peer->host, (unsigned)peer->port, KB_MSK_EXPIRES_S);

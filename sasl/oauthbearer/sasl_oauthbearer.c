@@ -161,8 +161,9 @@ static int32_t oauth_session_open(struct kbp_sasl *sasl,
 
     if (!s)
         return kbp_fail(err, KBP_ERR_NOMEM, 0, "no memory");
+    /* The host warns by KBP_SASL_CLEAR_SECRET; this says which broker. */
     if (!(peer->flags & KBP_SASL_TLS) && !atomic_exchange(&sasl->warned, true))
-        kbp_log(host, KBP_LOG_WARN,
+        kbp_log(host, KBP_LOG_INFO,
                 "OAUTHBEARER without TLS: the token goes to %s:%u readable for "
                 "everyone on the way; use SASL_SSL",
                 peer->host, (unsigned)peer->port);

@@ -62,8 +62,9 @@ static int32_t plain_session_open(struct kbp_sasl *sasl,
 
     if (!s)
         return kbp_fail(err, KBP_ERR_NOMEM, 0, "no memory");
+    /* The host warns by KBP_SASL_CLEAR_SECRET; this says which broker. */
     if (!(peer->flags & KBP_SASL_TLS) && !atomic_exchange(&sasl->warned, true))
-        kbp_log(host, KBP_LOG_WARN,
+        kbp_log(host, KBP_LOG_INFO,
                 "PLAIN without TLS: the password of %s goes to %s:%u readable "
                 "for everyone on the way; use SASL_SSL or SCRAM",
                 sasl->login.user, peer->host, (unsigned)peer->port);

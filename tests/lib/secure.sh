@@ -8,6 +8,7 @@
 #   idp_start LIFE | idp_stop an issuer at $IDP, tokens good for LIFE seconds
 #   sasl_broker NAME VERSION REAUTH_MS   made, not started: PLAIN, SCRAM, GSSAPI
 #                             and OAUTHBEARER (unsecured tokens) at sasl_addr,
+#                             the same over TLS at saslssl_addr ($TLS/ca.crt),
 #                             OAUTHBEARER checked by JWKS at oidc_addr
 #   sasl_broker_start NAME    starts it, and makes the users of SCRAM
 #
@@ -111,40 +112,69 @@ sasl_jaas() { # LISTENER MECHANISM CLASS OPTIONS
 }
 
 sasl_addr() { echo "localhost:$(kafka_get "$1" sasl)"; }
+saslssl_addr() { echo "localhost:$(kafka_get "$1" saslssl)"; }
 oidc_addr() { echo "localhost:$(kafka_get "$1" oidc)"; }
 
+# A throwaway CA, and a broker's certificate with its key in one PEM file.
+tls_make() {
+    TLS=$KB_WORK/tls
+    [ -s "$TLS/broker.pem" ] && return 0
+    need_packages openssl=openssl
+    mkdir -p "$TLS"
+    (
+        cd "$TLS"
+        openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=test-ca \
+            -keyout ca.key -out ca.crt
+        openssl req -newkey rsa:2048 -nodes -subj /CN=localhost \
+            -keyout broker.key -out broker.csr
+        openssl x509 -req -in broker.csr -CA ca.crt -CAkey ca.key \
+            -CAcreateserial -days 30 -out broker.crt \
+            -extfile <(printf 'subjectAltName=DNS:localhost,IP:127.0.0.1')
+        openssl pkcs8 -topk8 -nocrypt -in broker.key -out broker.p8
+        cat broker.p8 broker.crt >broker.pem
+    ) >"$TLS/log" 2>&1 || { tail -5 "$TLS/log" >&2; die "no certificates"; }
+}
+
+escaped() { # TEXT: for a properties file
+    python3 -c 'import sys
+print("".join(c if ord(c) < 128 else "\\u%04x" % ord(c) for c in sys.argv[1]))' "$1"
+}
+
 sasl_broker() { # NAME VERSION REAUTH_MS [KEY=VALUE...]
-    local name=$1 version=$2 reauth=$3 dir file ports
+    local name=$1 version=$2 reauth=$3 dir file ports listener
     local common=org.apache.kafka.common.security
     shift 3
+    tls_make
     kafka_new "$name" "$version"
     dir=$(kafka_dir "$name")
     file=$dir/server.properties
-    read -r -a ports <<<"$(free_ports 2)"
-    printf 'sasl=%s\noidc=%s\n' "${ports[0]}" "${ports[1]}" >>"$dir/node"
-    sed -i -e "s|^listeners=.*|&,SASL://127.0.0.1:${ports[0]},OIDC://127.0.0.1:${ports[1]}|" \
-        -e "s|^advertised.listeners=.*|&,SASL://localhost:${ports[0]},OIDC://localhost:${ports[1]}|" \
-        -e "s|^listener.security.protocol.map=.*|&,SASL:SASL_PLAINTEXT,OIDC:SASL_PLAINTEXT|" \
+    read -r -a ports <<<"$(free_ports 3)"
+    printf 'sasl=%s\noidc=%s\nsaslssl=%s\n' "${ports[@]}" >>"$dir/node"
+    sed -i -e "s|^listeners=.*|&,SASL://127.0.0.1:${ports[0]},OIDC://127.0.0.1:${ports[1]},SASLSSL://127.0.0.1:${ports[2]}|" \
+        -e "s|^advertised.listeners=.*|&,SASL://localhost:${ports[0]},OIDC://localhost:${ports[1]},SASLSSL://localhost:${ports[2]}|" \
+        -e "s|^listener.security.protocol.map=.*|&,SASL:SASL_PLAINTEXT,OIDC:SASL_PLAINTEXT,SASLSSL:SASL_SSL|" \
         "$file"
     {
         echo "listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,GSSAPI,OAUTHBEARER"
+        echo "listener.name.saslssl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,GSSAPI,OAUTHBEARER"
+        echo "ssl.keystore.type=PEM"
+        echo "ssl.keystore.location=$TLS/broker.pem"
         echo "listener.name.oidc.sasl.enabled.mechanisms=OAUTHBEARER"
         echo "sasl.kerberos.service.name=kafka"
         echo "connections.max.reauth.ms=$reauth"
         echo "delegation.token.secret.key=test"
         echo "delegation.token.master.key=test"
-        sasl_jaas sasl plain $common.plain.PlainLoginModule \
-            "user_alice=\"alice-secret\" user_bob=\"$(python3 -c '
-import sys
-print("".join(c if ord(c) < 128 else "\\u%04x" % ord(c) for c in sys.argv[1]))' \
-                "$BOB_PASSWORD")\""
-        sasl_jaas sasl scram-sha-256 $common.scram.ScramLoginModule ""
-        sasl_jaas sasl scram-sha-512 $common.scram.ScramLoginModule ""
-        sasl_jaas sasl gssapi com.sun.security.auth.module.Krb5LoginModule \
-            "useKeyTab=true storeKey=true keyTab=\"$KDC/broker.keytab\" principal=\"kafka/localhost@KB.TEST\""
-        sasl_jaas sasl oauthbearer \
-            $common.oauthbearer.OAuthBearerLoginModule \
-            'unsecuredLoginStringClaim_sub="kafka"'
+        for listener in sasl saslssl; do
+            sasl_jaas $listener plain $common.plain.PlainLoginModule \
+                "user_alice=\"alice-secret\" user_bob=\"$(escaped "$BOB_PASSWORD")\""
+            sasl_jaas $listener scram-sha-256 $common.scram.ScramLoginModule ""
+            sasl_jaas $listener scram-sha-512 $common.scram.ScramLoginModule ""
+            sasl_jaas $listener gssapi com.sun.security.auth.module.Krb5LoginModule \
+                "useKeyTab=true storeKey=true keyTab=\"$KDC/broker.keytab\" principal=\"kafka/localhost@KB.TEST\""
+            sasl_jaas $listener oauthbearer \
+                $common.oauthbearer.OAuthBearerLoginModule \
+                'unsecuredLoginStringClaim_sub="kafka"'
+        done
         sasl_jaas oidc oauthbearer \
             $common.oauthbearer.OAuthBearerLoginModule ""
         echo "listener.name.oidc.oauthbearer.sasl.server.callback.handler.class=$common.oauthbearer.OAuthBearerValidatorCallbackHandler"

@@ -96,7 +96,7 @@ TEST_F(SaslOauth, AnOpaqueTokenHasNoLifetime)
     EXPECT_EQ(h.out, "n,,\x01"
                      "auth=Bearer abc+/==\x01\x01");
     EXPECT_EQ(h.lifetime_ms(), -1);
-    EXPECT_TRUE(has(h.host.logged(), "1 OAUTHBEARER without TLS"));
+    EXPECT_TRUE(has(h.host.logged(), "2 OAUTHBEARER without TLS"));
     EXPECT_FALSE(has(h.host.logged(), "abc+/"));
 }
 

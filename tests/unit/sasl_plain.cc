@@ -49,14 +49,14 @@ TEST(SaslPlain, SaysThatItSendsTheSecretClear)
     EXPECT_TRUE(plugin.sasl("PLAIN")->flags & KBP_SASL_CLEAR_SECRET);
 }
 
-TEST(SaslPlain, WarnsOnceWithoutTls)
+TEST(SaslPlain, SaysOnceThatThereIsNoTls)
 {
     Plugin plugin("sasl_plain");
     Sasl sasl(plugin, "PLAIN", alice);
     Handshake tls(sasl, KBP_SASL_TLS), clear(sasl), again(sasl);
 
     EXPECT_EQ(tls.host.logged(), "");
-    EXPECT_NE(clear.host.logged().find("1 PLAIN without TLS"),
+    EXPECT_NE(clear.host.logged().find("2 PLAIN without TLS"),
               std::string::npos);
     EXPECT_EQ(clear.host.logged().find("s3cret"), std::string::npos);
     EXPECT_EQ(again.host.logged(), "");

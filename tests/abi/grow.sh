@@ -6,8 +6,8 @@
 # is longer, and the tests of that host with this build's plugins.
 source=$1
 build=$2
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+work=$build/grow # kept: the next run builds only what has changed
+mkdir -p "$work" || exit 1
 tests="test_codec_formats test_plugin_codec test_plugin_storage
 test_storage_retry"
 plugins="codec_none codec_gzip codec_snappy codec_lz4 codec_zstd
@@ -15,7 +15,13 @@ storage_filesystem storage_memory"
 ccache=$(command -v ccache)
 
 set -e
-python3 "$source/tests/abi/grow.py" "$source/plugins/include" "$work/include"
+rm -rf "$work/include.new"
+python3 "$source/tests/abi/grow.py" "$source/plugins/include" \
+    "$work/include.new"
+if ! diff -qr "$work/include" "$work/include.new" > "$work/log" 2>&1; then
+    rm -rf "$work/include"
+    mv "$work/include.new" "$work/include"
+fi
 # shellcheck disable=SC2086
 cmake -S "$source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
     -DKB_PLUGIN_INCLUDE_DIR="$work/include" \

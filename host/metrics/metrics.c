@@ -459,7 +459,7 @@ static void partition_gauges(struct kb_buf *out, const char *name,
     for (i = 0; i < all.partitions.cap; i++) {
         const struct kb_series *s = &all.partitions.items[i];
         if (!s->topic ||
-            (which == LAST_COMMIT ? !s->committed_at : !s->has_lag))
+            (which == LAST_COMMIT ? s->committed_at <= 0 : !s->has_lag))
             continue;
         if (all.max_partition_labels && shown++ >= all.max_partition_labels)
             break;

@@ -19,8 +19,12 @@ class OffsetMap : public ::testing::Test
 
     int Add(int64_t source, int64_t target, int64_t len)
     {
-        struct kb_offset_run run = {source, target, len, 10 * source,
-                                    10 * (source + len - 1)};
+        // Unsigned, as tests add what doesn't fit.
+        uint64_t first = 10 * static_cast<uint64_t>(source);
+        uint64_t last = first + 10 * static_cast<uint64_t>(len - 1);
+        struct kb_offset_run run = {source, target, len,
+                                    static_cast<int64_t>(first),
+                                    static_cast<int64_t>(last)};
 
         return kb_offset_map_add(&map_, &run, &err_);
     }

@@ -2,8 +2,9 @@
 # kb.sh - the product: configurations, runs with a time limit, exit codes.
 #
 #   backup_yaml FILE KEY=VALUE...    id broker store include exclude client_id
-#                                    memory_limit override; all others go to
-#                                    `backup:`
+#                                    memory_limit override; connection=LINE,
+#                                    storage=LINE, root=LINE add a line there;
+#                                    all others go to `backup:`
 #   restore_yaml FILE KEY=VALUE...   the same, and map (A=B,...); others go to
 #                                    `restore:`
 #   kb_run CODE LABEL ARGS...        runs it and fails unless it ends with CODE
@@ -25,7 +26,7 @@ yaml_list() { # a,b -> ["a", "b"]
 kb_yaml() { # MODE SIDE FILE KEY=VALUE...
     local mode=$1 side=$2 file=$3 pair key value section='' item
     local id=backup1 store=$KB_WORK/store broker='' include='' exclude=''
-    local client_id='' memory='' override='' extra=''
+    local client_id='' memory='' override='' extra='' connection='' root=''
     shift 3
     for pair in "$@"; do
         key=${pair%%=*} value=${pair#*=}
@@ -39,6 +40,8 @@ kb_yaml() { # MODE SIDE FILE KEY=VALUE...
         memory_limit) memory=$value ;;
         override) override=$value ;;
         storage) extra+="  $value"$'\n' ;;
+        connection) connection+="    $value"$'\n' ;;
+        root) root+="$value"$'\n' ;;
         map)
             section+="  topic_mapping:"$'\n'
             local IFS=,
@@ -61,12 +64,13 @@ kb_yaml() { # MODE SIDE FILE KEY=VALUE...
             [ -z "$exclude" ] || printf '    exclude: %s\n' \
                 "$(yaml_list "$exclude")"
         fi
-        if [ -n "$client_id$override" ]; then
-            printf '  connection:\n'
+        if [ -n "$client_id$override$connection" ]; then
+            printf '  connection:\n%s' "$connection"
             [ -z "$client_id" ] || printf '    client_id: "%s"\n' "$client_id"
             [ -z "$override" ] || printf '    broker_overrides: {%s}\n' \
                 "$override"
         fi
+        printf '%s' "$root"
         printf 'storage:\n  backend: filesystem\n  path: "%s"\n%s' "$store" \
             "$extra"
         [ -z "$section" ] || printf '%s:\n%s' "$mode" "$section"
@@ -116,8 +120,42 @@ kb_end() {
         fail "$name does not end"
     fi
     KB_CODE=0
-    wait "$pid" 2>/dev/null || KB_CODE=$?
+    { wait "$pid" || KB_CODE=$?; } 2>/dev/null
     rm -f "$KB_WORK/pids/$name"
+}
+
+# kb_end_with CODE NAME [SECONDS]
+kb_end_with() {
+    kb_end "$2" "${3:-}"
+    [ "$KB_CODE" = "$1" ] || {
+        kb_show "$2"
+        fail "$2: exit code $KB_CODE, wanted $1: $(grep -v '^ *$' "$KB_WORK/$2.err" | tail -1 | cut -c1-300)"
+    }
+}
+
+# kb_killed NAME SECONDS ARGS...: starts it and kills it after that time with
+# -9. Fails if it had ended by itself with anything but success. KB_WAS_KILLED
+# says which it was.
+kb_killed() {
+    local name=$1 seconds=$2
+    shift 2
+    kb_start "$name" "$@"
+    sleep "$seconds"
+    KB_WAS_KILLED=
+    if proc_pid "$name" >/dev/null; then
+        KB_WAS_KILLED=1
+        # waited for at once, or the shell says "Killed"
+        { kill -KILL "$(proc_pid "$name")"; wait $!; } 2>/dev/null || true
+        rm -f "$KB_WORK/pids/$name"
+    else
+        kb_end_with 0 "$name"
+    fi
+}
+
+# random_ms LOW HIGH: seconds with milliseconds
+random_ms() {
+    local ms=$(($1 + (RANDOM * 32768 + RANDOM) % ($2 - $1)))
+    printf '%d.%03d\n' $((ms / 1000)) $((ms % 1000))
 }
 
 kb_show() { # NAME: the end of a run's log, for a failure's reader

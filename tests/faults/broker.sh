@@ -1,0 +1,275 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# broker.sh - brokers that die, restart and lose their leaderships, and a
+# network that swallows, delays and cuts answers, in the middle of backup and
+# restore. Each record is there once in the end, whatever its time is.
+. "$(dirname "$0")/../lib/lib.sh"
+
+RECORDS=5000 PARTITIONS=3
+TOPICS=(now month zero minus)
+
+# load_all NODE REPLICAS
+load_all() {
+    local b month=$((($(date +%s) - 30 * 86400) * 1000)) common
+    b=$(kafka_addr "$1")
+    common=(--partitions $PARTITIONS --records $RECORDS --size 300 --batch 50
+        --replicas "$2")
+    client load -b "$b" now --timestamp now "${common[@]}"
+    client load -b "$b" month --timestamp "$month" "${common[@]}" \
+        --compression lz4
+    client load -b "$b" zero --timestamp 0 "${common[@]}"
+    client load -b "$b" minus --timestamp -1 "${common[@]}" \
+        --compression zstd
+}
+
+suite_setup() {
+    kafka_cluster c "$KAFKA_4" 3 min.insync.replicas=2 \
+        producer.id.expiration.check.interval.ms=1000 \
+        leader.imbalance.check.interval.seconds=5
+    kafka_new k "$KAFKA_4" producer.id.expiration.check.interval.ms=1000
+    kafka_start_cluster c
+    kafka_start k
+    load_all c1 3
+    load_all k 1
+    backup_yaml "$KB_WORK/whole.yaml" id=whole broker="$(kafka_addr k)" \
+        include=now,month,zero,minus
+    kb_run 0 whole backup -c "$KB_WORK/whole.yaml"
+}
+
+map() { # PREFIX
+    local topic out=
+    for topic in "${TOPICS[@]}"; do out+=${out:+,}$topic=$1.$topic; done
+    printf '%s\n' "$out"
+}
+
+verify() { # NODE PREFIX
+    client verify -b "$(kafka_addr "$1")" "${TOPICS[@]/#/$2.}" \
+        --records $RECORDS >"$KB_WORK/verify" 2>&1 || {
+        cat "$KB_WORK/verify" >&2
+        fail "$(head -1 "$KB_WORK/verify")"
+    }
+}
+
+# Slow enough for something to happen in the middle: some five seconds.
+slow_backup() { # ID BROKERS [K=V...]
+    local id=$1 b=$2
+    shift 2
+    backup_yaml "$KB_WORK/$id.yaml" id="$id" broker="$b" \
+        include=now,month,zero,minus rate_limit_bytes_per_sec=2MB \
+        fetch_max_bytes=200KiB commit_interval=500ms \
+        connection="request_timeout: 4s" "$@"
+    kb_start "$id" backup -c "$KB_WORK/$id.yaml"
+}
+
+slow_restore() { # PREFIX BROKERS [K=V...]
+    local prefix=$1 b=$2
+    shift 2
+    restore_yaml "$KB_WORK/$prefix.yaml" id=whole restore_id="$prefix" \
+        broker="$b" create_topics=true map="$(map "$prefix")" \
+        rate_limit_bytes_per_sec=2MB connection="request_timeout: 4s" "$@"
+    kb_start "$prefix" restore -c "$KB_WORK/$prefix.yaml"
+}
+
+must_run() { # NAME: else the fault came too late
+    proc_pid "$1" >/dev/null || { kb_show "$1"
+        fail "$1 was over before the fault"; }
+}
+
+# The archive is compared by restoring it to the lone broker.
+prove_backup() { # ID PREFIX
+    validate_deep "$1"
+    restore_yaml "$KB_WORK/prove.yaml" id="$1" broker="$(kafka_addr k)" \
+        create_topics=true map="$(map "$2")"
+    kb_run 0 "prove-$1" restore -c "$KB_WORK/prove.yaml"
+    verify k "$2"
+}
+
+case_backup_broker_killed() {
+    slow_backup bk "$(kafka_addr k)"
+    sleep 2
+    must_run bk
+    kafka_restart k kill
+    kb_end_with 0 bk
+    prove_backup bk bk
+}
+
+case_restore_broker_killed() {
+    slow_restore rk "$(kafka_addr k)"
+    sleep 2
+    must_run rk
+    kafka_restart k kill
+    kb_end_with 0 rk
+    verify k rk
+}
+
+# A clean restart forgets the producers of old records (KAFKA-TRAPS R1).
+case_restore_broker_restarted() {
+    slow_restore rr "$(kafka_addr k)"
+    sleep 2
+    must_run rr
+    kafka_restart k
+    must_run rr
+    kb_end_with 0 rr
+    verify k rr
+}
+
+case_backup_leaders_moved() {
+    slow_backup bm "$(kafka_cluster_addr c)"
+    local i topic
+    for i in 1 2 3; do
+        for topic in now zero; do
+            client move -b "$(kafka_addr c1)" "$topic" "$i"
+        done
+        must_run bm
+    done
+    kb_end_with 0 bm
+    prove_backup bm bm
+}
+
+case_restore_leaders_moved() {
+    slow_restore rm "$(kafka_cluster_addr c)"
+    local i topic
+    sleep 1
+    for i in 1 2 3; do
+        for topic in rm.now rm.zero rm.minus; do
+            client move -b "$(kafka_addr c1)" "$topic" "$i"
+        done
+    done
+    must_run rm
+    kb_end_with 0 rm
+    verify c1 rm
+}
+
+case_backup_one_of_three_killed() {
+    slow_backup b3 "$(kafka_cluster_addr c)"
+    sleep 1.5
+    must_run b3
+    kafka_restart c2 kill
+    kb_end_with 0 b3
+    prove_backup b3 b3
+}
+
+case_restore_one_of_three_killed() {
+    slow_restore r3 "$(kafka_cluster_addr c)"
+    sleep 2
+    must_run r3
+    kafka_restart c3 kill
+    kb_end_with 0 r3
+    verify c1 r3
+}
+
+# Through the proxy ----------------------------------------------------------
+
+need_proxy() { proc_pid proxy >/dev/null || proxy_start k; proxy_do reset; }
+
+was_hit() { # RULE AT_LEAST
+    assert_at_least "answers hit by $1" "$2" "$(proxy_stat hits "$1")"
+}
+
+case_restore_produce_answers_swallowed() {
+    need_proxy
+    local before
+    before=$(proxy_stat hits swallow)
+    slow_restore ps "$(kafka_proxied k)"
+    local i
+    for i in 1 2 3; do
+        sleep 0.7
+        proxy_do swallow produce 2
+    done
+    kb_end_with 0 ps
+    was_hit swallow $((before + 2))
+    verify k ps
+}
+
+case_restore_produce_answers_cut() {
+    need_proxy
+    local before i
+    before=$(proxy_stat hits cut)
+    slow_restore pc "$(kafka_proxied k)"
+    for i in 1 2 3 4 5 6; do
+        sleep 0.5
+        proxy_do cut produce 1 $((i * 5))
+    done
+    kb_end_with 0 pc
+    was_hit cut $((before + 3))
+    verify k pc
+}
+
+case_restore_answers_delayed() {
+    need_proxy
+    proxy_do delay produce 300 40
+    proxy_do delay metadata 1500 1
+    proxy_do delay init_producer_id 1500 1
+    slow_restore pd "$(kafka_proxied k)" rate_limit_bytes_per_sec=4MB
+    sleep 1
+    proxy_do delay produce 6000 2 # longer than the request's deadline
+    kb_end_with 0 pd
+    verify k pd
+}
+
+case_restore_setting_up_disturbed() {
+    need_proxy
+    proxy_do swallow init_producer_id 1
+    proxy_do cut metadata 1 7
+    proxy_do cut list_offsets 1
+    proxy_do cut describe_configs 1
+    slow_restore pi "$(kafka_proxied k)" rate_limit_bytes_per_sec=20MB
+    kb_end_with 0 pi
+    verify k pi
+}
+
+case_restore_connections_dropped() {
+    need_proxy
+    slow_restore pr "$(kafka_proxied k)"
+    local i
+    for i in 1 2 3 4; do
+        sleep 0.6
+        proxy_do drop
+    done
+    must_run pr
+    kb_end_with 0 pr
+    verify k pr
+}
+
+case_restore_network_stalls() {
+    need_proxy
+    slow_restore pn "$(kafka_proxied k)"
+    sleep 1.5
+    must_run pn
+    proxy_do stall on
+    sleep 6
+    proxy_do drop # as after a failover: nothing is said on the old ones
+    proxy_do stall off
+    kb_end_with 0 pn
+    verify k pn
+}
+
+case_backup_fetch_answers_swallowed_cut_delayed() {
+    need_proxy
+    slow_backup bs "$(kafka_proxied k)"
+    sleep 0.5
+    proxy_do swallow fetch 2
+    sleep 1
+    proxy_do cut fetch 2 1000
+    proxy_do delay fetch 400 5
+    sleep 1
+    proxy_do cut fetch 1 0
+    kb_end_with 0 bs
+    prove_backup bs bs
+}
+
+case_backup_connections_dropped() {
+    need_proxy
+    proxy_do cut list_offsets 1 3
+    proxy_do swallow metadata 1
+    slow_backup bd "$(kafka_proxied k)"
+    local i
+    for i in 1 2 3; do
+        sleep 1
+        proxy_do drop
+    done
+    kb_end_with 0 bd
+    prove_backup bd bd
+}
+
+suite_main "$@"

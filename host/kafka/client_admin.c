@@ -32,6 +32,9 @@ struct call {
 
 #define MESSAGE_MAX 300
 
+/* A lost answer takes the time of a whole request; that is not the end. */
+#define REQUESTS_WORTH 3
+
 /* A topic that was made just now may not be known everywhere. */
 #define UNKNOWN_FOR_MS 5000
 
@@ -68,15 +71,16 @@ static int call_on(struct kb_conn *conn, const struct call *call,
 }
 
 /*
- * Call the broker (or any) until it works, fails for good, or the request
- * timeout is over.  `leader_of` names a topic and partition whose leader is
- * meant, NULL any broker.
+ * Call the broker (or any) until it works, fails for good, or the time of
+ * REQUESTS_WORTH requests is over.  `leader_of` names a topic and partition
+ * whose leader is meant, NULL any broker.
  */
 static int call_broker(struct kb_client *client, const char *leader_of,
                        int32_t partition, const struct call *call,
                        struct kbp_error *err)
 {
-    int64_t deadline_ms = kb_deadline_ms(client->net.request_timeout_ms);
+    int64_t deadline_ms =
+        kb_deadline_ms(REQUESTS_WORTH * client->net.request_timeout_ms);
     int64_t unknown_ms = kb_deadline_ms(UNKNOWN_FOR_MS);
     int64_t pause_ms = 0;
 

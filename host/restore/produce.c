@@ -7,6 +7,10 @@
  * this epoch) is acknowledged, as only then the broker knows its sequence;
  * afterwards five, as many as a broker remembers.  Where each batch must land
  * is known before it is sent, and every answer is compared with that.
+ *
+ * A broker forgets a producer by the age of its last records.  Behind old ones
+ * it takes any sequence, so that a batch could land though the one before it
+ * was refused: those go one by one.
  */
 #include "kafka/produce.h"
 
@@ -22,6 +26,8 @@
 #include "restore/run.h"
 
 #define MAX_IN_FLIGHT 5u
+/* Well within producer.id.expiration.ms, which is a day by default. */
+#define REMEMBERED_MS ((int64_t)12 * 3600 * 1000)
 /* A request is sent once it is this large... */
 #define REQUEST_BYTES ((size_t)8 << 20)
 /* ...and never larger than this, but for a single batch. Brokers close the
@@ -58,12 +64,25 @@ struct kb_lane {
     size_t turn; /* whose batch comes first */
 };
 
+/* Whether a broker that took it will know its producer for the time being. */
+static bool is_remembered(const struct kb_ready *ready)
+{
+    return ready->max_timestamp > kb_wall_ms() - REMEMBERED_MS;
+}
+
+/* Under the lock. */
+static unsigned most_in_flight(const struct kb_part *part)
+{
+    if (!part->proven || (part->sent.tail && !is_remembered(part->sent.tail)))
+        return 1;
+    return MAX_IN_FLIGHT;
+}
+
 static bool may_send(const struct kb_lane *lane, const struct kb_part *part)
 {
     return part->phase == KB_PART_RUNNING && !part->doubted &&
            part->leader == lane->broker && part->ready.head &&
-           !part->ready.head->landed &&
-           part->in_flight < (part->proven ? MAX_IN_FLIGHT : 1u);
+           !part->ready.head->landed && part->in_flight < most_in_flight(part);
 }
 
 /* What landed in an earlier run needs no sending. */
@@ -332,7 +351,7 @@ static void settle(struct kb_lane *lane, struct kb_part *part,
         } else if (part->sent.head == ready && !part->doubted &&
                    part->phase == KB_PART_RUNNING) {
             (void)kb_ready_pop(&part->sent);
-            part->proven = true;
+            part->proven = is_remembered(ready);
             kb_part_complete(run, part, ready);
             kb_ready_free(ready);
         } /* else an earlier one is in doubt: the log will tell of this, too */

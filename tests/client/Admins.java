@@ -184,7 +184,8 @@ final class Admins {
                 quota(admin, w);
                 return 0;
             case "move":
-                move(admin, w.get(0), Integer.parseInt(w.get(1)));
+                move(admin, w.subList(1, w.size()),
+                    Integer.parseInt(w.get(0)));
                 return 0;
             default:
                 throw new Client.Failure(Client.USAGE);
@@ -263,21 +264,21 @@ final class Admins {
             .all().get();
     }
 
-    private static void move(Admin admin, String topic, int broker)
+    private static void move(Admin admin, List<String> topics, int broker)
         throws Exception {
         Map<TopicPartition, Optional<NewPartitionReassignment>> plan =
             new HashMap<>();
-        for (TopicPartitionInfo p : describe(admin, List.of(topic)).get(topic)
-                 .partitions()) {
-            List<Integer> replicas = new ArrayList<>();
-            replicas.add(broker);
-            p.replicas().forEach(n -> {
-                if (n.id() != broker)
-                    replicas.add(n.id());
-            });
-            plan.put(new TopicPartition(topic, p.partition()),
-                Optional.of(new NewPartitionReassignment(replicas)));
-        }
+        for (TopicDescription d : describe(admin, topics).values())
+            for (TopicPartitionInfo p : d.partitions()) {
+                List<Integer> replicas = new ArrayList<>();
+                replicas.add(broker);
+                p.replicas().forEach(n -> {
+                    if (n.id() != broker)
+                        replicas.add(n.id());
+                });
+                plan.put(new TopicPartition(d.name(), p.partition()),
+                    Optional.of(new NewPartitionReassignment(replicas)));
+            }
         admin.alterPartitionReassignments(plan).all().get();
         for (int i = 0; i < 100; i++) {
             if (admin.listPartitionReassignments(plan.keySet())

@@ -38,7 +38,7 @@ public final class Client {
         add-partitions TOPIC COUNT | set-config TOPIC K=V...
         groups | group GROUP | commit GROUP TOPIC:PARTITION=OFFSET...
         quota CLIENT_ID PRODUCER_BYTES CONSUMER_BYTES   0 removes it
-        move TOPIC BROKER                          makes it the leader
+        move BROKER TOPIC...                       makes it their leader
         """;
 
     private Client() { }

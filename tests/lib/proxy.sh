@@ -2,7 +2,7 @@
 # proxy.sh - proxy.py in front of brokers.
 #
 #   proxy_start NODE...      a proxy for their PROXIED listeners
-#   proxy_do COMMAND...      one command of proxy.py; prints its answer
+#   proxy_do COMMAND...      one command of proxy.py; prints statistics
 #   proxy_stat KIND NAME     a number of its statistics, say "hits swallow"
 
 proxy_start() {
@@ -30,7 +30,7 @@ proxy_do() {
     read -r -t 10 answer <&7 || die "the proxy does not answer: $*"
     exec 7>&-
     case $answer in error*) die "proxy: $answer" ;; esac
-    printf '%s\n' "$answer"
+    [ "$answer" = ok ] || printf '%s\n' "$answer"
 }
 
 proxy_stat() { # KIND NAME

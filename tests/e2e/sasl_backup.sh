@@ -89,14 +89,14 @@ slowly() { # NAME ADDRESS PROTOCOL LINE...
     local name=slow-$1 count
     shift
     backup_yaml "$KB_WORK/b.yaml" id="$name" broker=x include=slow \
-        rate_limit_bytes_per_sec=100000
+        rate_limit_bytes_per_sec=80000 fetch_max_bytes=32768
     secure "$KB_WORK/b.yaml" "$@"
     kb_run 0 "$name" backup -v -c "$KB_WORK/b.yaml"
     count=$(grep -c "authenticated again in place" "$KB_WORK/$name.err" || true)
     assert_at_least "re-authentications of $name" 5 "$count"
     validate_deep "$name"
     restore_yaml "$KB_WORK/r.yaml" id="$name" broker=x create_topics=true \
-        map="slow=$name" rate_limit_bytes_per_sec=100000
+        map="slow=$name" rate_limit_bytes_per_sec=80000
     secure "$KB_WORK/r.yaml" "$@"
     kb_run 0 "$name-back" restore -v -c "$KB_WORK/r.yaml"
     count=$(grep -c "authenticated again in place" "$KB_WORK/$name-back.err" || true)

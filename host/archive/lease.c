@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "archive/json_text.h"
@@ -28,6 +29,7 @@
 #include "base/uuid.h"
 #include "plugin/storage.h"
 
+#define GIVE_BACK_SECONDS 10
 #define MAX_LEASE 65536u /* bytes of the object */
 
 struct kb_lease {
@@ -35,6 +37,7 @@ struct kb_lease {
     struct kb_store_session *session; /* the thread's */
     struct kb_stop stop;
     bool have_stop;
+    struct kb_stop hurry; /* while it is given back */
     pthread_t thread;
     bool have_thread;
     char *key;
@@ -400,13 +403,15 @@ int kb_lease_check(struct kb_lease *l, struct kbp_error *err)
     return KBP_ERR_CONFLICT;
 }
 
-static void give_back(struct kb_lease *l)
+/* Say in the store that nobody holds it any more. */
+static void *give_back(void *data)
 {
-    struct kb_condition cond = {.if_etag = l->etag};
+    struct kb_lease *l = data;
+    struct kb_condition cond = {.if_etag = NULL};
     struct kb_store_session *session = NULL;
     struct kbp_error err = KB_ERR_INIT;
     struct record held;
-    int rc = kb_store_session_open(l->store, NULL, &session, &err);
+    int rc = kb_store_session_open(l->store, &l->hurry, &session, &err);
 
     /* The renewal that was cut off may have been done. */
     if (rc == KBP_OK)
@@ -418,6 +423,28 @@ static void give_back(struct kb_lease *l)
     if (rc != KBP_OK && rc != KBP_ERR_CONFLICT && rc != KBP_ERR_NOT_FOUND)
         kb_log_err(KBP_LOG_WARN, "giving the lease back", &err);
     kb_store_session_close(session);
+    return NULL;
+}
+
+/* The end of a program must not hang on a store that is away. */
+static void give_back_soon(struct kb_lease *l)
+{
+    struct kbp_error ignored = KB_ERR_INIT;
+    struct timespec until;
+    pthread_t thread;
+
+    if (kb_stop_init(&l->hurry, &ignored) != KBP_OK)
+        return;
+    if (kb_thread_start(&thread, "lease-end", give_back, l, &ignored) ==
+        KBP_OK) {
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += GIVE_BACK_SECONDS;
+        if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+            kb_stop_request(&l->hurry);
+            (void)pthread_join(thread, NULL);
+        }
+    }
+    kb_stop_release(&l->hurry);
 }
 
 void kb_lease_free(struct kb_lease *l)
@@ -430,7 +457,7 @@ void kb_lease_free(struct kb_lease *l)
     if (l->have_thread)
         (void)pthread_join(l->thread, NULL);
     if (kb_lease_check(l, &ignored) == KBP_OK)
-        give_back(l);
+        give_back_soon(l);
     free_lease(l);
 }
 

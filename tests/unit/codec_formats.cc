@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -355,6 +357,54 @@ TEST(CodecLz4, ReadsTheWrongChecksumOfMagic0OnlyWhenAsked)
     kbp_sink sink{};
     EXPECT_EQ(KBP_ERR_UNSUPPORTED,
               kb_codec_compress(old.session, "x", 1, &sink, &old.err));
+}
+
+std::string Golden(const std::string &name)
+{
+    std::ifstream file(KB_TEST_SOURCE_DIR "/golden/codecs/" + name,
+                       std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(file)),
+                      std::istreambuf_iterator<char>());
+
+    EXPECT_FALSE(bytes.empty()) << name;
+    return bytes;
+}
+
+// The text of golden/codecs/Golden.java.
+std::string GoldenText()
+{
+    std::string text;
+
+    for (int64_t i = 0; i < 3000; i++)
+        text += "{\"id\":" + std::to_string(i * 7919 % 1000) + "}\n";
+    return text;
+}
+
+TEST(CodecGolden, ReadsWhatKafkasJavaClientWrote)
+{
+    for (const char *name : {"gzip", "snappy", "lz4", "zstd"}) {
+        Opened codec(name);
+        std::string back;
+
+        ASSERT_EQ(KBP_OK, codec.Decompress(
+                              Golden(std::string(name) + "-magic2"), &back))
+            << name << codec.err.message;
+        EXPECT_TRUE(GoldenText() == back) << name;
+    }
+}
+
+TEST(CodecGolden, ReadsTheWrongChecksumThatJavaWritesForMagic0)
+{
+    Opened codec("lz4");
+    Opened old("lz4-magic0");
+    std::string back;
+
+    EXPECT_EQ(KBP_ERR_CORRUPT, codec.Decompress(Golden("lz4-magic0"), &back));
+    ASSERT_EQ(KBP_OK, old.Decompress(Golden("lz4-magic0"), &back))
+        << old.err.message;
+    EXPECT_TRUE(GoldenText() == back);
+    ASSERT_EQ(KBP_OK, old.Decompress(Golden("lz4-magic2"), &back));
+    EXPECT_TRUE(GoldenText() == back);
 }
 
 TEST(CodecLz4Block, HasTheSizeInFront)

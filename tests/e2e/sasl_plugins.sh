@@ -29,7 +29,7 @@ probe() { # TYPE ADDRESS ARGS...
     GSSAPI) file=sasl_gssapi ;;
     OAUTHBEARER) file=sasl_oauthbearer ;;
     esac
-    KRB5_CONFIG=$KDC/krb5.conf python3 "$KB_LIB/sasl_probe.py" \
+    KRB5_CONFIG=${KRB5:-$KDC/krb5.conf} ${CLOCK:-} python3 "$KB_LIB/sasl_probe.py" \
         "$PLUGINS/$file.so" "$type" "$address" "$@" >"$KB_WORK/out" 2>&1
 }
 
@@ -165,6 +165,19 @@ case_wrong_credentials() {
 case_mechanism_not_enabled() {
     refused "handshake refused with 33, it offers OAUTHBEARER" PLAIN \
         "$(oidc_addr k)" sasl_username=alice sasl_password=alice-secret
+}
+
+# libkrb5 makes up for a clock that is off by what the KDC answers; where it is
+# told not to, the error says so.
+case_clock_off_by_ten_minutes() {
+    need_packages faketime=faketime
+    local CLOCK='faketime -f +10m' KRB5=$KB_WORK/krb5-strict.conf
+    sed 's/^ default_realm.*/&\n kdc_timesync = 0/' "$KDC/krb5.conf" >"$KRB5"
+    refused "Clock skew too great" GSSAPI "$(sasl_addr k)" \
+        sasl_keytab_path="$KDC/client.keytab"
+    assert_contains "the remedy" "$KB_WORK/out" "differ by more than 5 minutes"
+    KRB5=$KDC/krb5.conf
+    well backup GSSAPI "$(sasl_addr k)" sasl_keytab_path="$KDC/client.keytab"
 }
 
 # shellcheck disable=SC2046

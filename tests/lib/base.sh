@@ -73,6 +73,13 @@ need_test_packages() {
         ip=iproute2
 }
 
+# A KDC of MIT's; its tools are in sbin.
+need_kdc_packages() {
+    need_packages /usr/sbin/krb5kdc=krb5-kdc \
+        /usr/sbin/kadmin.local=krb5-admin-server kinit=krb5-user
+    PATH=$PATH:/usr/sbin:/sbin
+}
+
 # build_preset PRESET [TARGET]: configures and builds, quietly unless it fails.
 build_preset() {
     local preset=$1 log=$KB_ROOT/build/$1.log launcher=()

@@ -16,12 +16,6 @@
 
 BOB_PASSWORD='pässwörd-ªb'
 
-need_kdc_packages() {
-    need_packages /usr/sbin/krb5kdc=krb5-kdc \
-        /usr/sbin/kadmin.local=krb5-admin-server kinit=krb5-user
-    PATH=$PATH:/usr/sbin:/sbin
-}
-
 kdc_admin() {
     KRB5_CONFIG=$KDC/krb5.conf KRB5_KDC_PROFILE=$KDC/kdc.conf \
         kadmin.local -r KB.TEST -q "$1" >>"$KDC/admin.log" 2>&1
@@ -63,7 +57,7 @@ K
         KRB5_CONFIG=$KDC/krb5.conf KRB5_KDC_PROFILE=$KDC/kdc.conf \
             kdb5_util create -s -P master -r KB.TEST >"$KDC/admin.log" 2>&1
         kdc_admin 'addprinc -randkey kafka/localhost'
-        kdc_admin 'addprinc -randkey backup/client'
+        kdc_admin 'addprinc -randkey +requires_preauth backup/client'
         kdc_admin "ktadd -k $KDC/broker.keytab kafka/localhost"
         kdc_admin "ktadd -k $KDC/client.keytab backup/client"
     fi

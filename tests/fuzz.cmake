@@ -4,13 +4,14 @@
 # tests/fuzz/corpus/<stem>.  With KB_FUZZ each is a libFuzzer program; else one
 # that runs the corpus, cut and changed, as a CTest labelled "fuzz".
 
-# kb_fuzz_test(stem [LINKS library...] [CORPUS directory...])
+# kb_fuzz_test(stem [SOURCES file...] [LINKS library...] [CORPUS directory...]
+#              [DEFINES name=value...])
 function(kb_fuzz_test stem)
-  cmake_parse_arguments(arg "" "" "LINKS;CORPUS" ${ARGN})
-  add_executable(fuzz_${stem} fuzz/fuzz_${stem}.c)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS;CORPUS;DEFINES" ${ARGN})
+  add_executable(fuzz_${stem} fuzz/fuzz_${stem}.c ${arg_SOURCES})
   target_link_libraries(fuzz_${stem} PRIVATE ${arg_LINKS} kb_flags)
   target_compile_definitions(fuzz_${stem} PRIVATE
-    KB_TEST_PLUGIN_DIR="${KB_BUILD_PLUGIN_DIR}")
+    KB_TEST_PLUGIN_DIR="${KB_BUILD_PLUGIN_DIR}" ${arg_DEFINES})
   if(KB_FUZZ)
     target_link_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
     set_target_properties(fuzz_${stem} PROPERTIES ENABLE_EXPORTS ON)

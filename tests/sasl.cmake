@@ -65,3 +65,5 @@ kb_sasl_check(sasl_scram)
 kb_sasl_check(sasl_oauthbearer --set sasl_oauthbearer_token=abcdef
   --set sasl_oauthbearer_token_command=)
 kb_sasl_check(sasl_aws_msk_iam --set sasl_aws_access_key_id=AKIA)
+
+include(sasl_fuzz.cmake)

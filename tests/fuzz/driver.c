@@ -35,7 +35,8 @@ static void run(const uint8_t *bytes, size_t len)
     free(copy);
 }
 
-static void change(uint8_t *bytes, size_t len)
+/* Change some of `bytes`, which has room for `cap`; returns the new length. */
+static size_t change(uint8_t *bytes, size_t len, size_t cap)
 {
     static const uint8_t odd[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
     size_t times = 1 + next_random() % 4;
@@ -43,23 +44,35 @@ static void change(uint8_t *bytes, size_t len)
     for (; times > 0 && len > 0; times--) {
         size_t at = next_random() % len;
 
-        switch (next_random() % 3) {
+        switch (next_random() % 5) {
         case 0:
             bytes[at] = (uint8_t)(bytes[at] ^ 1u << next_random() % 8);
             break;
         case 1:
             bytes[at] = odd[next_random() % sizeof odd];
             break;
+        case 2: /* one more */
+            if (len < cap) {
+                memmove(bytes + at + 1, bytes + at, len - at);
+                len++;
+                bytes[at] = (uint8_t)next_random();
+            }
+            break;
+        case 3: /* one less */
+            memmove(bytes + at, bytes + at + 1, len - at - 1);
+            len--;
+            break;
         default:
             bytes[at] = (uint8_t)next_random();
             break;
         }
     }
+    return len;
 }
 
 static void run_file(const uint8_t *bytes, size_t len, long rounds)
 {
-    uint8_t *copy = malloc(len ? len : 1);
+    uint8_t *copy = malloc(len + 8);
     size_t step = len / 400 + 1;
     size_t cut;
     long i;
@@ -71,8 +84,7 @@ static void run_file(const uint8_t *bytes, size_t len, long rounds)
         run(bytes, cut);
     for (i = 0; i < rounds; i++) {
         memcpy(copy, bytes, len);
-        change(copy, len);
-        run(copy, len);
+        run(copy, change(copy, len, len + 8));
     }
     free(copy);
 }

@@ -7,8 +7,7 @@
 #include "../../sasl/aws/aws_profile.h"
 #include "../../sasl/aws_msk_iam/msk_message.h"
 #include "fuzz_host.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_target.h"
 
 static void keys(const uint8_t *data, size_t size, int xml)
 {

@@ -10,8 +10,7 @@
 #include <gssapi/gssapi_ext.h>
 
 #include "fuzz_host.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_target.h"
 
 static OM_uint32 give(gss_buffer_t out, const void *bytes, size_t len)
 {

@@ -6,8 +6,7 @@
  */
 #include "../../sasl/oauthbearer/oauth_message.h"
 #include "fuzz_host.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_target.h"
 
 static void response(const uint8_t *data, size_t size)
 {

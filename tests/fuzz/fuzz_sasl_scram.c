@@ -7,8 +7,7 @@
  */
 #include "../../sasl/scram/scram.h"
 #include "fuzz_host.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_target.h"
 
 static const char rfc_first[] =
     "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"

@@ -115,6 +115,17 @@ OM_uint32 gss_wrap(OM_uint32 *minor, gss_ctx_id_t context, int conf,
     return give(out, in->value, in->length);
 }
 
+/* Some codes have several lines, and lines with strange bytes. */
+OM_uint32 gss_display_status(OM_uint32 *minor, OM_uint32 status, int type,
+                             gss_OID mech, OM_uint32 *more, gss_buffer_t line)
+{
+    (void)type, (void)mech;
+    *minor = 0;
+    *more = *more < status % 7 ? *more + 1 : 0;
+    return status % 11 ? give(line, "why\n\xff\0 not", status % 10)
+                       : GSS_S_BAD_STATUS;
+}
+
 /* The real one asks DNS. */
 OM_uint32 gss_canonicalize_name(OM_uint32 *minor, const gss_name_t name,
                                 const gss_OID mech, gss_name_t *out)

@@ -137,10 +137,14 @@ static int no_frame(struct kb_conn *conn, const uint8_t head[4],
     return KBP_ERR_PROTOCOL;
 }
 
-/* The peer has closed: say what that may mean at this point. */
-static void explain_close(const struct kb_conn *conn, size_t got,
-                          struct kbp_error *err)
+/* The peer has closed, or says nothing: what that may mean at this point. */
+static void explain(const struct kb_conn *conn, size_t got,
+                    struct kbp_error *err)
 {
+    if (err->status == KBP_ERR_TIMEOUT && conn->answers == 0)
+        kb_err_hint(err, "it took the connection but doesn't answer: this may "
+                         "be a TLS listener or no Kafka broker at all, or the "
+                         "broker hangs");
     if (err->status != KBP_ERR_IO)
         return;
     if (got > 0) {
@@ -175,7 +179,7 @@ static int read_frame(struct kb_conn *conn, int64_t deadline_ms,
                                 deadline_ms, err);
 
     if (rc != KBP_OK) {
-        explain_close(conn, got, err);
+        explain(conn, got, err);
         return err->status;
     }
     len = kb_load_be32(head);
@@ -194,7 +198,7 @@ static int read_frame(struct kb_conn *conn, int64_t deadline_ms,
         if (extra)
             kb_budget_give(budget, extra);
         kb_block_unref(block);
-        explain_close(conn, got + sizeof head, err);
+        explain(conn, got + sizeof head, err);
         return err->status;
     }
     block->len = len;

@@ -548,6 +548,81 @@ static int copy(const char *from, const char *to, bool show)
     return 0;
 }
 
+/* What an idempotent producer's batch meets. */
+static int try_batch(struct kb_conn *conn, const char *topic,
+                     const struct kb_uuid *id, const struct kb_buf *batch,
+                     int64_t producer_id, int16_t epoch, int32_t sequence)
+{
+    const struct kb_batch_stamp stamp = {0, producer_id, epoch, sequence};
+    struct kb_produce_partition wanted = {
+        .topic = topic,
+        .topic_id = *id,
+        .batch = batch->data,
+        .batch_len = batch->len,
+    };
+    struct flight flight = {
+        .request = {.acks = -1,
+                    .timeout_ms = 30000,
+                    .partitions = &wanted,
+                    .count = 1},
+    };
+    int16_t version = kb_produce_version(conn, !kb_uuid_is_none(id));
+    struct kb_buf body = KB_BUF_INIT;
+    struct iovec *iov;
+    int iov_count;
+    int rc;
+
+    kb_batch_stamp(batch->data, batch->len, &stamp);
+    rc = kb_produce_encode(&body, version, &flight.request, &iov, &iov_count,
+                           &err);
+    if (rc == KBP_OK) {
+        rc = kb_conn_send(conn, KB_API_PRODUCE, version, iov, iov_count, &err);
+        free(iov);
+    }
+    kb_buf_release(&body);
+    return rc == KBP_OK ? receive_one(conn, &flight, true) : rc;
+}
+
+/* Three records; each step prints what became of it. */
+static int idempotent(const char *topic)
+{
+    const struct kb_record record = {
+        .timestamp = knob("PROBE_TIME", kb_wall_ms()),
+        .value = (const uint8_t *)"value",
+        .key_len = -1,
+        .value_len = 5,
+    };
+    struct kb_batch_builder builder = {.count = 0};
+    struct kb_buf batch = KB_BUF_INIT;
+    struct kb_uuid id = {{0}};
+    struct kb_conn *conn;
+    int32_t leader = -1;
+    int64_t pid;
+    int16_t epoch;
+    int i;
+
+    kb_batch_builder_reset(&builder);
+    for (i = 0; i < 3; i++)
+        if (kb_batch_builder_add(&builder, &record, NULL, 0, &err) != KBP_OK)
+            return failed("build");
+    if (kb_batch_builder_finish(&builder, 0, NULL, 0, &batch, &err) != KBP_OK ||
+        kb_client_init_producer_id(client, &pid, &epoch, &err) != KBP_OK ||
+        partitions_of(topic, &id, &leader) < 1 ||
+        kb_client_connect(client, leader, &conn, &err) != KBP_OK)
+        return failed("start");
+    (void)try_batch(conn, topic, &id, &batch, pid, epoch, 0);
+    (void)try_batch(conn, topic, &id, &batch, pid, epoch, 0); /* again */
+    (void)try_batch(conn, topic, &id, &batch, pid, epoch, 3);
+    (void)try_batch(conn, topic, &id, &batch, pid, epoch, 10); /* a gap */
+    /* As after a crash: a new epoch, sequences from 0; the old is fenced. */
+    (void)try_batch(conn, topic, &id, &batch, pid, (int16_t)(epoch + 1), 0);
+    (void)try_batch(conn, topic, &id, &batch, pid, epoch, 6);
+    kb_conn_close(conn);
+    kb_batch_builder_release(&builder);
+    kb_buf_release(&batch);
+    return 0;
+}
+
 static int init_producer(void)
 {
     int64_t id;
@@ -736,6 +811,7 @@ static int usage(void)
             "wire_probe SERVERS versions | metadata [TOPIC...] |\n"
             "  offsets TOPIC TIMESTAMP ISOLATION | fetch TOPIC [FROM] |\n"
             "  show TOPIC [FROM] | dump TOPIC FILE | copy TOPIC TO | init |\n"
+            "  idempotent TOPIC |\n"
             "  alter TOPIC KEY[=VALUE]... | producers TOPIC PARTITION |\n"
             "  admin configs TOPIC... | create TOPIC COUNT REPLICATION "
             "[KEY=VALUE...]\n"
@@ -758,6 +834,8 @@ static int run(int argc, char **argv)
         return run_admin(argv[3], argv + 4, (size_t)argc - 4);
     if (strcmp(what, "init") == 0)
         return init_producer();
+    if (strcmp(what, "idempotent") == 0 && argc == 4)
+        return idempotent(argv[3]);
     if (strcmp(what, "alter") == 0 && argc > 4)
         return alter(argv[3], argv + 4, (size_t)argc - 4);
     if (argc > 4)

@@ -158,13 +158,15 @@ group_list(struct kb_admin *admin, const rd_kafka_group_result_t **results,
     return list;
 }
 
-int kb_admin_group_offsets(struct kb_admin *admin, const char *group,
-                           struct kb_group_offset **offsets, size_t *count,
-                           struct kbp_error *err)
+/* What a group committed of `wanted`, or of all there is with NULL. */
+static int ask_offsets(struct kb_admin *admin, const char *group,
+                       const rd_kafka_topic_partition_list_t *wanted,
+                       struct kb_group_offset **offsets, size_t *count,
+                       struct kbp_error *err)
 {
     struct kb_admin_call call = {NULL, NULL};
     rd_kafka_ListConsumerGroupOffsets_t *asked =
-        rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
+        rd_kafka_ListConsumerGroupOffsets_new(group, wanted);
     rd_kafka_event_t *event = NULL;
     int rc = kb_admin_call_init(
         admin, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, &call, err);
@@ -189,6 +191,62 @@ int kb_admin_group_offsets(struct kb_admin *admin, const char *group,
     kb_admin_call_release(&call);
     rd_kafka_ListConsumerGroupOffsets_destroy(asked);
     return rc;
+}
+
+/* Every partition of the cluster. */
+static int all_partitions(struct kb_admin *admin,
+                          rd_kafka_topic_partition_list_t **list,
+                          struct kbp_error *err)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(
+        admin->rk, 1, NULL, &metadata, (int)admin->net.request_timeout_ms);
+    int i;
+    int j;
+
+    if (code)
+        return kb_fail_rdkafka(admin, err, code, NULL, "Metadata");
+    *list = rd_kafka_topic_partition_list_new(metadata->topic_cnt);
+    for (i = 0; i < metadata->topic_cnt; i++)
+        for (j = 0; j < metadata->topics[i].partition_cnt; j++)
+            rd_kafka_topic_partition_list_add(
+                *list, metadata->topics[i].topic,
+                metadata->topics[i].partitions[j].id);
+    rd_kafka_metadata_destroy(metadata);
+    return KBP_OK;
+}
+
+/*
+ * librdkafka 2.0 asks brokers of 2.1 to 2.3 for none instead of all, and they
+ * answer with none: where that never gave any, each partition is named.
+ */
+int kb_admin_group_offsets(struct kb_admin *admin, const char *group,
+                           struct kb_group_offset **offsets, size_t *count,
+                           struct kbp_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    struct kb_group_offset *got = NULL;
+    size_t n = 0;
+    int rc = ask_offsets(admin, group, NULL, &got, &n, err);
+
+    if (rc != KBP_OK)
+        return rc;
+    if (n > 0)
+        admin->lists_all = true;
+    if (!admin->lists_all) {
+        kb_group_offsets_free(got, n);
+        got = NULL;
+        rc = all_partitions(admin, &list, err);
+        if (rc == KBP_OK)
+            rc = ask_offsets(admin, group, list, &got, &n, err);
+        if (list)
+            rd_kafka_topic_partition_list_destroy(list);
+    }
+    if (rc != KBP_OK)
+        return rc;
+    *offsets = got;
+    *count = n;
+    return KBP_OK;
 }
 
 static rd_kafka_topic_partition_list_t *

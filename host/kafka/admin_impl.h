@@ -12,6 +12,7 @@
 struct kb_admin {
     rd_kafka_t *rk;
     struct kb_net_config net;
+    bool lists_all; /* "all offsets of a group" has given some already */
     pthread_mutex_t lock;
     char last_error[KBP_MESSAGE_MAX]; /* why a connection failed last */
     struct kb_pump_set *pumps; /* its connections; NULL: it dials by itself */

@@ -46,21 +46,30 @@ void kb_own_configs_release(struct kb_own_configs *own)
     for (i = 0; i < own->count; i++) {
         free(own->items[i].key);
         free(own->items[i].value);
+        free(own->items[i].inherited);
     }
     free(own->items);
     own->items = NULL;
     own->count = 0;
 }
 
-static void skip_synonyms(struct kb_cursor *c)
+/* A config's values by where they come from, the one in force first. */
+static struct kb_wire_str get_inherited(struct kb_cursor *c)
 {
+    struct kb_wire_str inherited = {NULL, 0};
     size_t count = kb_get_count(c, false, 5);
 
     for (; count > 0 && !c->bad; count--) {
+        struct kb_wire_str value;
+        int8_t source;
+
         (void)kb_get_str(c, false);
-        (void)kb_get_str(c, false);
-        (void)kb_get_i8(c);
+        value = kb_get_str(c, false);
+        source = kb_get_i8(c);
+        if (source != SOURCE_DYNAMIC_TOPIC && !inherited.text)
+            inherited = value;
     }
+    return inherited;
 }
 
 /* One config: kept if it is the topic's own. False: out of memory. */
@@ -71,20 +80,23 @@ static bool get_config(struct kb_cursor *c, int16_t version,
     struct kb_wire_str value = kb_get_str(c, false);
     bool read_only = kb_get_i8(c) != 0;
     int8_t source = kb_get_i8(c);
+    struct kb_wire_str inherited;
+    size_t at = own->count;
 
     (void)kb_get_i8(c); /* sensitive: topics have none */
-    skip_synonyms(c);
+    inherited = get_inherited(c);
     if (version >= 3) {
         (void)kb_get_i8(c);         /* type */
         (void)kb_get_str(c, false); /* documentation */
     }
     if (c->bad || read_only || source != SOURCE_DYNAMIC_TOPIC || !key.text)
         return true;
-    own->items[own->count].key = kb_wire_str_dup(key);
-    own->items[own->count].value = kb_wire_str_dup(value);
     own->count++;
-    return own->items[own->count - 1].key &&
-           (!value.text || own->items[own->count - 1].value);
+    own->items[at].key = kb_wire_str_dup(key);
+    own->items[at].value = kb_wire_str_dup(value);
+    own->items[at].inherited = kb_wire_str_dup(inherited);
+    return own->items[at].key && (!value.text || own->items[at].value) &&
+           (!inherited.text || own->items[at].inherited);
 }
 
 int kb_describe_configs_decode(const struct kb_answer *answer,

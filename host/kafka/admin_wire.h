@@ -25,7 +25,8 @@ int kb_alter_configs_decode(const struct kb_answer *answer,
 struct kb_own_configs {
     struct {
         char *key;
-        char *value; /* or NULL */
+        char *value;     /* or NULL */
+        char *inherited; /* what it would be without; NULL: not said */
     } * items;
     size_t count;
 };

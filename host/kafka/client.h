@@ -78,7 +78,11 @@ struct kb_config_change {
     const char *value;
 };
 
-/* The name of the key which a broker refused, in err->message, if it says. */
+/*
+ * Keys that aren't named stay as they are.  The name of the key which a broker
+ * refused is in err->message, if it says.  Brokers in KRaft mode apply it a
+ * moment later: read back with retries.
+ */
 int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
                                   const struct kb_config_change *changes,
                                   size_t count, struct kbp_error *err);

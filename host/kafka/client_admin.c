@@ -264,13 +264,14 @@ static int get_altered(const struct call *call, const struct kb_answer *answer,
 static int put_describe(const struct call *call, int16_t version,
                         struct kb_buf *body, struct kbp_error *err)
 {
-    (void)version;
     (void)err;
     kb_put_count(body, false, 1);
     kb_put_i8(body, KB_RESOURCE_TOPIC);
     kb_put_str(body, false, call->in);
     kb_put_i32(body, -1); /* all of its keys */
-    kb_put_i8(body, 0);   /* no synonyms */
+    kb_put_i8(body, 1);   /* and what it inherits */
+    if (version >= 3)
+        kb_put_i8(body, 0); /* no documentation */
     return KBP_OK;
 }
 
@@ -310,6 +311,23 @@ static size_t merge(const struct kb_own_configs *own,
     return n;
 }
 
+static int describe_own(struct kb_client *client, const char *topic,
+                        struct kb_own_configs *own, struct kbp_error *err)
+{
+    const struct call call = {
+        .api = KB_API_DESCRIBE_CONFIGS,
+        .oldest = 1,
+        .newest = 3,
+        .name = "DescribeConfigs",
+        .encode = put_describe,
+        .decode = get_described,
+        .in = topic,
+        .out = own,
+    };
+
+    return call_broker(client, NULL, 0, &call, err);
+}
+
 /* Brokers 2.1 and 2.2: read the set, change it, write it. */
 static int alter_full_set(struct kb_client *client, const char *topic,
                           const struct kb_config_change *changes, size_t count,
@@ -318,16 +336,6 @@ static int alter_full_set(struct kb_client *client, const char *topic,
     struct kb_own_configs own = {NULL, 0};
     struct kb_config_change *all = NULL;
     struct alter alter = {topic, NULL, 0};
-    const struct call describe = {
-        .api = KB_API_DESCRIBE_CONFIGS,
-        .oldest = 1,
-        .newest = 3,
-        .name = "DescribeConfigs",
-        .encode = put_describe,
-        .decode = get_described,
-        .in = topic,
-        .out = &own,
-    };
     const struct call write = {
         .api = KB_API_ALTER_CONFIGS,
         .oldest = 0,
@@ -337,7 +345,7 @@ static int alter_full_set(struct kb_client *client, const char *topic,
         .decode = get_altered,
         .in = &alter,
     };
-    int rc = call_broker(client, NULL, 0, &describe, err);
+    int rc = describe_own(client, topic, &own, err);
 
     if (rc == KBP_OK) {
         all = calloc(own.count + count + 1, sizeof *all);
@@ -354,9 +362,9 @@ static int alter_full_set(struct kb_client *client, const char *topic,
     return rc;
 }
 
-int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
-                                  const struct kb_config_change *changes,
-                                  size_t count, struct kbp_error *err)
+static int alter_incremental(struct kb_client *client, const char *topic,
+                             const struct kb_config_change *changes,
+                             size_t count, struct kbp_error *err)
 {
     const struct alter alter = {topic, changes, count};
     const struct call call = {
@@ -368,9 +376,95 @@ int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
         .decode = get_altered,
         .in = &alter,
     };
-    int rc = call_broker(client, NULL, 0, &call, err);
 
-    if (rc == KBP_ERR_UNSUPPORTED && err->native == 0)
+    return call_broker(client, NULL, 0, &call, err);
+}
+
+/*
+ * In Kafka 2.8's preview of KRaft, taking a config back ends the controller
+ * for good.  It is known by what it can't do yet.
+ */
+static int is_early_kraft(struct kb_client *client, bool *early,
+                          struct kbp_error *err)
+{
+    struct kb_conn *conn;
+    int rc = kb_client_borrow(client, KB_ANY_BROKER, &conn, err);
+
+    if (rc != KBP_OK)
+        return rc;
+    *early = kb_conn_version(conn, KB_API_INIT_PRODUCER_ID, 0, 0) < 0 &&
+             kb_conn_version(conn, KB_API_INCREMENTAL_ALTER_CONFIGS, 0, 0) == 0;
+    kb_client_give(client, conn, true);
+    return KBP_OK;
+}
+
+/* The value to set instead of taking a key back; NULL: none is needed. */
+static int inherited_value(const struct kb_own_configs *own, const char *key,
+                           const char **value, struct kbp_error *err)
+{
+    size_t i;
+
+    *value = NULL;
+    for (i = 0; i < own->count; i++)
+        if (strcmp(own->items[i].key, key) == 0)
+            break;
+    if (i == own->count)
+        return KBP_OK;
+    *value = own->items[i].inherited;
+    if (*value)
+        return KBP_OK;
+    return kb_fail(err, KBP_ERR_UNSUPPORTED,
+                   "%s can't be taken back: the controller of Kafka 2.8 in "
+                   "KRaft mode wouldn't survive it",
+                   key);
+}
+
+/* Set what the topic would inherit, instead of taking its own back. */
+static int alter_without_taking_back(struct kb_client *client,
+                                     const char *topic,
+                                     const struct kb_config_change *changes,
+                                     size_t count, struct kbp_error *err)
+{
+    struct kb_own_configs own = {NULL, 0};
+    struct kb_config_change *all = calloc(count + 1, sizeof *all);
+    size_t n = 0;
+    size_t i;
+    int rc = all ? describe_own(client, topic, &own, err)
+                 : kb_fail_nomem(err, "configs");
+
+    for (i = 0; i < count && rc == KBP_OK; i++) {
+        const char *value = changes[i].value;
+
+        if (!value)
+            rc = inherited_value(&own, changes[i].key, &value, err);
+        if (rc == KBP_OK && value)
+            all[n++] = (struct kb_config_change){changes[i].key, value};
+    }
+    if (rc == KBP_OK && n > 0)
+        rc = alter_incremental(client, topic, all, n, err);
+    free(all);
+    kb_own_configs_release(&own);
+    return rc;
+}
+
+int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
+                                  const struct kb_config_change *changes,
+                                  size_t count, struct kbp_error *err)
+{
+    bool takes_back = false;
+    bool early = false;
+    size_t i;
+    int rc = KBP_OK;
+
+    for (i = 0; i < count; i++)
+        takes_back = takes_back || !changes[i].value;
+    if (takes_back)
+        rc = is_early_kraft(client, &early, err);
+    if (rc == KBP_OK && early)
+        rc = alter_without_taking_back(client, topic, changes, count, err);
+    else if (rc == KBP_OK)
+        rc = alter_incremental(client, topic, changes, count, err);
+    if (!early && rc == KBP_ERR_UNSUPPORTED && err->native == 0)
         rc = alter_full_set(client, topic, changes, count, err);
     return rc == KBP_OK ? rc : kb_err_wrap(err, "configs of topic %s", topic);
 }

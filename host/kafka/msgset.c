@@ -217,7 +217,7 @@ static int find_shift(const struct message *wrapper, struct kb_cursor c,
             return rc;
     }
     *shift = wrapper->magic == 0 ? 0 : wrapper->offset - inner.offset;
-    if (*shift < 0 || inner.offset + *shift > wrapper->offset)
+    if (*shift < 0 || inner.offset > wrapper->offset)
         return damaged(wrapper->offset, "its offset is not its last's", err);
     return KBP_OK;
 }
@@ -240,8 +240,8 @@ static int convert_wrapper(struct kb_batch_builder *builder,
         rc = next_inner(wrapper, &c, &inner, err);
         if (rc != KBP_OK)
             break;
-        offset = inner.offset + shift;
-        if (offset <= last)
+        if (__builtin_add_overflow(inner.offset, shift, &offset) ||
+            offset <= last)
             return damaged(wrapper->offset, "its offsets don't ascend", err);
         last = offset;
         if (offset >= from)

@@ -17,8 +17,9 @@
  * become thousands of batches).  Appends batches to `out`, leaves out records
  * below `from` (a fetch may begin in the middle of a wrapper), and sets
  * `*used` to the length of what was converted and `*next_offset`; appends
- * nothing if all were below.  KBP_OK, KB_BATCH_CUT, or KBP_ERR_CORRUPT (its CRC-32 is checked).
- * Records keep their codec, and LogAppendTime stays what it is.
+ * nothing if all were below.  KBP_OK, KB_BATCH_CUT, or KBP_ERR_CORRUPT (its
+ * CRC-32 is checked). Records keep their codec, and LogAppendTime stays what it
+ * is.
  */
 int kb_msgset_convert(const void *bytes, size_t len, int64_t from,
                       struct kb_codec_worker *codecs, struct kb_buf *out,

@@ -112,7 +112,7 @@ check_idempotent() {
         "$(awk '$1 == "produced" {printf "%s%s %s", s, $3, $5; s = " "}' "$OUT/idem")"
 }
 
-check_configs() {
+check_configs() { # yes|no: whether configs can be taken back
     client create -b "$(kafka_addr $NODE)" conf 1 \
         --config retention.ms=1234567,segment.ms=7654321 >/dev/null
     probe alter conf retention.ms=-1 cleanup.policy=compact >/dev/null
@@ -120,6 +120,12 @@ check_configs() {
     assert_contains "changed" "$OUT/configs" "retention.ms=-1"
     assert_contains "new" "$OUT/configs" "cleanup.policy=compact"
     assert_contains "not named, and kept" "$OUT/configs" "segment.ms=7654321"
+    if [ "$1" = no ]; then
+        probe alter conf retention.ms >"$OUT/refused" &&
+            fail "Kafka 2.8 in KRaft mode can't take a config back"
+        assert_contains "taking back" "$OUT/refused" "retention.ms can't be"
+        return 0
+    fi
     probe alter conf retention.ms >/dev/null
     wait_until 10 configs_lack_retention ||
         fail "retention.ms is still set: $(cat "$OUT/configs")"
@@ -154,13 +160,15 @@ check_throttle() {
     client quota -b "$(kafka_addr $NODE)" kafka-backup 0 0
 }
 
-check_admin() {
+check_admin() { # yes|no: whether partitions can be added
     probe admin create made 3 1 retention.ms=777 >"$OUT/admin"
     assert_contains "created" "$OUT/admin" "created made NONE"
     probe admin create made 3 1 >"$OUT/admin" && fail "it exists"
     assert_contains "again" "$OUT/admin" "TOPIC_ALREADY_EXISTS"
-    wait_until 10 probe admin partitions made 5 >/dev/null ||
-        fail "no partitions added"
+    if [ "$1" = yes ]; then # the preview of KRaft can't
+        wait_until 10 probe admin partitions made 5 >/dev/null ||
+            fail "no partitions added"
+    fi
     probe admin create fails 1 1 no.such.config=1 >"$OUT/admin" &&
         fail "a config that isn't there must be refused"
     probe admin truncate large 1 || fail "records can't be deleted"
@@ -175,12 +183,13 @@ check_admin() {
 
 # What every broker can do. KRaft in 2.8 has no producer ids, so no
 # transactions; 2.1 has no topic ids.
-common_checks() { # BROKER FETCH PRODUCE METADATA HAS_IDS [KEY=VALUE...]
+# common_checks BROKER FETCH PRODUCE METADATA HAS_IDS TAKES_BACK [KEY=VALUE...]
+common_checks() {
     local version=$1
     NODE=k${version//./_}
     OUT=$KB_WORK/out-$version
     mkdir -p "$OUT"
-    kafka_new "$NODE" "$version" "${@:6}"
+    kafka_new "$NODE" "$version" "${@:7}"
     kafka_start "$NODE"
     client load -b "$(kafka_addr $NODE)" loaded --records 3000 --batch 100 \
         --compression lz4 --timestamp 1700000000000 \
@@ -191,8 +200,8 @@ common_checks() { # BROKER FETCH PRODUCE METADATA HAS_IDS [KEY=VALUE...]
     check_fetch
     check_oversized
     check_produce
-    check_configs
-    check_admin
+    check_configs "$6"
+    check_admin "$6"
 }
 
 txn_checks() {
@@ -203,7 +212,7 @@ txn_checks() {
 }
 
 case_kafka_4() {
-    common_checks "$KAFKA_4" 17 12 13 yes \
+    common_checks "$KAFKA_4" 17 12 13 yes yes \
         transaction.partition.verification.enable=false
     txn_checks
     check_producers
@@ -212,7 +221,7 @@ case_kafka_4() {
 }
 
 case_kafka_3() {
-    common_checks "$KAFKA_3" 17 11 12 yes \
+    common_checks "$KAFKA_3" 17 11 12 yes yes \
         transaction.partition.verification.enable=false
     txn_checks
     check_producers
@@ -221,7 +230,7 @@ case_kafka_3() {
 }
 
 case_kafka_2_8() {
-    common_checks "$KAFKA_28" 12 9 11 yes
+    common_checks "$KAFKA_28" 12 9 11 yes no
     probe init >"$OUT/init" && fail "2.8 in KRaft mode has no producer ids"
     assert_contains "producer ids" "$OUT/init" \
         "takes no version of InitProducerId"
@@ -229,7 +238,7 @@ case_kafka_2_8() {
 }
 
 case_kafka_2_1() {
-    common_checks "$KAFKA_21" 10 7 7 no
+    common_checks "$KAFKA_21" 10 7 7 no yes
     txn_checks
     probe producers idem 0 >"$OUT/producers" && fail "2.1 can't do this"
     assert_contains "producers" "$OUT/producers" \

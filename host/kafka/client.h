@@ -44,7 +44,9 @@ int kb_client_connect_any(struct kb_client *client, struct kb_conn **conn,
 
 enum kb_isolation {
     KB_READ_UNCOMMITTED = 0, /* "latest" is the high watermark */
-    KB_READ_COMMITTED = 1    /* "latest" is the last stable offset */
+    KB_READ_COMMITTED = 1,   /* "latest" is the last stable offset */
+    KB_READ_LOG_END = 2      /* "latest" is the end of the leader's log, which
+                                consumers can't read yet; for ListOffsets */
 };
 
 /* What to ask of a partition, and what came back. */

@@ -26,6 +26,9 @@ static size_t topic_run(const struct kb_offset_ask *asks, size_t count,
     return end - at;
 }
 
+/* Kafka's word for a client that wants to see what followers see. */
+#define DEBUGGING_REPLICA (-2)
+
 int kb_list_offsets_encode(struct kb_buf *body, int16_t version,
                            const struct kb_offset_ask *asks, size_t count,
                            enum kb_isolation isolation, int32_t timeout_ms,
@@ -39,9 +42,9 @@ int kb_list_offsets_encode(struct kb_buf *body, int16_t version,
 
     for (i = 0; i < count; i += topic_run(asks, count, i))
         topics++;
-    kb_put_i32(body, -1);
+    kb_put_i32(body, isolation == KB_READ_LOG_END ? DEBUGGING_REPLICA : -1);
     if (version >= 2)
-        kb_put_i8(body, (int8_t)isolation);
+        kb_put_i8(body, isolation == KB_READ_COMMITTED);
     kb_put_count(body, flex, topics);
     for (i = 0; i < count; i += run) {
         run = topic_run(asks, count, i);

@@ -141,17 +141,13 @@ static int find_leaders(struct doubts *doubts, struct kbp_error *err)
     return KBP_OK;
 }
 
-/* Which ends stood still since the last look. */
-static int find_ends(struct doubts *doubts, struct kbp_error *err)
+/* Ask for the ends of all that have a leader. */
+static int ask_ends(struct doubts *doubts, struct kb_offset_query *queries,
+                    enum kb_isolation kind, struct kbp_error *err)
 {
-    struct kb_offset_query *queries = calloc(doubts->count, sizeof *queries);
-    const int64_t now = kb_now_ms();
     size_t count = 0;
     size_t i;
-    int status;
 
-    if (!queries)
-        return kb_fail_nomem(err, "partitions in doubt");
     for (i = 0; i < doubts->count; i++)
         if (doubts->looks[i].part && doubts->looks[i].leader >= 0)
             queries[count++] = (struct kb_offset_query){
@@ -159,34 +155,67 @@ static int find_ends(struct doubts *doubts, struct kbp_error *err)
                 .partition = doubts->looks[i].part->partition,
                 .timestamp = KB_OFFSET_LATEST,
             };
-    status = count ? kb_client_list_offsets(doubts->run->client, queries, count,
-                                            KB_READ_UNCOMMITTED,
-                                            kb_deadline_ms(ASK_MS), err)
-                   : KBP_OK;
-    count = 0;
-    for (i = 0; i < doubts->count && status == KBP_OK; i++) {
-        struct kb_part *part = doubts->looks[i].part;
-        const struct kb_offset_query *query;
+    if (!count)
+        return KBP_OK;
+    return kb_client_list_offsets(doubts->run->client, queries, count, kind,
+                                  kb_deadline_ms(ASK_MS), err);
+}
 
-        if (!part || doubts->looks[i].leader < 0)
-            continue;
-        query = &queries[count++];
-        if (query->error || query->offset < 0) {
-            struct kbp_error lost = KB_ERR_INIT;
+/* Whether one end stands still, and all replicas have what is before it. */
+static void judge_end(struct doubts *doubts, struct look *look,
+                      const struct kb_offset_query *end,
+                      const struct kb_offset_query *replicated)
+{
+    struct kb_part *part = look->part;
+    const int16_t error = end->error ? end->error : replicated->error;
+    struct kbp_error lost = KB_ERR_INIT;
 
-            (void)kb_fail(&lost, kb_kafka_error_status(query->error),
-                          "asking for its end: %s",
-                          kb_kafka_error_name(query->error));
-            remember(doubts->run, part, &lost);
-            part->seen_end = -1;
-        } else if (part->seen_end != query->offset) {
-            part->seen_end = query->offset;
-            part->seen_at_ms = now;
-        } else if (now - part->seen_at_ms >= STILL_MS) {
-            doubts->looks[i].still = true;
+    if (!error && end->offset >= 0 && end->offset == replicated->offset) {
+        if (part->seen_end != end->offset) {
+            part->seen_end = end->offset;
+            part->seen_at_ms = kb_now_ms();
         }
+        look->still = kb_now_ms() - part->seen_at_ms >= STILL_MS;
+        return;
     }
-    free(queries);
+    part->seen_end = -1;
+    if (error)
+        (void)kb_fail(&lost, kb_kafka_error_status(error),
+                      "asking for its end: %s", kb_kafka_error_name(error));
+    else
+        (void)kb_fail(&lost, KBP_ERR_UNAVAILABLE,
+                      "its log ends at offset %" PRId64
+                      ", but replicas have it up to %" PRId64 " only",
+                      end->offset, replicated->offset);
+    remember(doubts->run, part, &lost);
+}
+
+/* Which ends stood still since the last look. */
+static int find_ends(struct doubts *doubts, struct kbp_error *err)
+{
+    struct kb_offset_query *ends = calloc(doubts->count, sizeof *ends);
+    struct kb_offset_query *replicated =
+        calloc(doubts->count, sizeof *replicated);
+    size_t count = 0;
+    size_t i;
+    int status = KBP_OK;
+
+    if (!ends || !replicated)
+        status = kb_fail_nomem(err, "partitions in doubt");
+    if (status == KBP_OK)
+        status = ask_ends(doubts, ends, KB_READ_LOG_END, err);
+    if (status == KBP_OK)
+        status = ask_ends(doubts, replicated, KB_READ_UNCOMMITTED, err);
+    for (i = 0; i < doubts->count && status == KBP_OK; i++) {
+        struct look *look = &doubts->looks[i];
+
+        if (!look->part || look->leader < 0)
+            continue;
+        judge_end(doubts, look, &ends[count], &replicated[count]);
+        count++;
+    }
+    free(ends);
+    free(replicated);
     return status;
 }
 

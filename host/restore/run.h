@@ -131,7 +131,7 @@ struct kb_restore_run {
     struct kb_part **active; /* those with memory of their own */
     size_t active_count;
     size_t active_max;
-    size_t next_part; /* none before it waits */
+    size_t next_part;        /* none before it waits */
     size_t part_ready_bytes; /* most that is ready of one */
     size_t run_bytes;        /* most that is read at once */
     bool draining;           /* nothing new is begun */

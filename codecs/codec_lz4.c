@@ -118,14 +118,14 @@ static void lz4_session_close(struct kbp_codec_session *session)
     free(session);
 }
 
-static int32_t frame_fail(struct kbp_error *err, size_t code)
+/* `otherwise` is what an error means that isn't about memory. */
+static int32_t frame_fail(struct kbp_error *err, size_t code, int32_t otherwise)
 {
     const char *why = LZ4F_getErrorName(code);
 
     return kbp_fail(err,
-                    strcmp(why, "ERROR_allocation_failed") == 0
-                        ? KBP_ERR_NOMEM
-                        : KBP_ERR_CORRUPT,
+                    strcmp(why, "ERROR_allocation_failed") == 0 ? KBP_ERR_NOMEM
+                                                                : otherwise,
                     0, "%s", why);
 }
 
@@ -173,7 +173,7 @@ static int32_t frame_compress(struct kbp_codec_session *session, const void *in,
         /* Its state is undefined now. */
         (void)LZ4F_freeCompressionContext(session->cctx);
         session->cctx = NULL;
-        return kbp_fail(err, KBP_ERR_INTERNAL, 0, "%s", LZ4F_getErrorName(n));
+        return frame_fail(err, n, KBP_ERR_INTERNAL);
     }
     out->commit(out, len + n);
     return KBP_OK;
@@ -214,7 +214,7 @@ static int32_t feed(struct kbp_codec_session *session, const char *from,
         n = LZ4F_decompress(session->dctx, room, &room_len, from + at, &taken,
                             NULL);
         if (LZ4F_isError(n))
-            return frame_fail(err, n);
+            return frame_fail(err, n, KBP_ERR_CORRUPT);
         out->commit(out, room_len);
         at += taken;
         *hint = n;

@@ -11,10 +11,10 @@
  */
 #include <stdlib.h>
 
-#include <snappy-c.h>
-
 #include <kafka-backup/codec.h>
 #include <kafka-backup/util.h>
+
+#include "snappy_guard.h"
 
 #define HEADER_BYTES 16u
 #define MAGIC_BYTES 8u
@@ -102,6 +102,7 @@ static int32_t write_block(const char *from, size_t len, int framed,
 {
     size_t front = framed ? LENGTH_BYTES : 0;
     size_t n = snappy_max_compressed_length(len);
+    snappy_status result;
     size_t room_len;
     void *room;
     int32_t status = out->reserve(out, n + front, n + front, &room, &room_len);
@@ -109,7 +110,9 @@ static int32_t write_block(const char *from, size_t len, int framed,
     if (status != KBP_OK)
         return status;
     n = room_len - front;
-    if (snappy_compress(from, len, (char *)room + front, &n) != SNAPPY_OK)
+    if (!snappy_guard_compress(from, len, (char *)room + front, &n, &result))
+        return kbp_fail(err, KBP_ERR_NOMEM, 0, "no memory to compress");
+    if (result != SNAPPY_OK)
         return kbp_fail(err, KBP_ERR_INTERNAL, 0, "can't compress");
     if (framed)
         store_be32(room, (uint32_t)n);

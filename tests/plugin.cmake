@@ -25,4 +25,7 @@ if(NOT KB_SANITIZE)
   kb_unit_test(plugin_check LINKS kb_check)
   target_compile_definitions(test_plugin_check PRIVATE
     KB_MUSEUM_DIR="${CMAKE_BINARY_DIR}/museum")
+  # Its malloc() stands in for libc's.
+  kb_unit_test(plugin_oom LINKS kb_plugin)
+  set_target_properties(test_plugin_oom PROPERTIES ENABLE_EXPORTS ON)
 endif()

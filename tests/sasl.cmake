@@ -43,11 +43,15 @@ endif()
 
 if(TARGET sasl_aws_msk_iam)
   kb_sasl_test(sasl_aws_msk_iam
+    SOURCES ${sasl_dir}/common/sasl_text.c ${sasl_dir}/common/sasl_base64.c
+    LINKS Threads::Threads)
+  kb_unit_test(sasl_aws_parts
     SOURCES ${sasl_dir}/aws_msk_iam/msk_message.c ${sasl_dir}/aws/aws_sigv4.c
             ${sasl_dir}/aws/aws_keys.c ${sasl_dir}/aws/aws_profile.c
             ${sasl_dir}/common/sasl_text.c ${sasl_dir}/common/sasl_file.c
             ${sasl_dir}/common/sasl_base64.c ${sasl_dir}/common/sasl_json.c
-    LINKS PkgConfig::JANSSON OpenSSL::Crypto Threads::Threads)
+    LINKS KafkaBackup::Plugin PkgConfig::JANSSON OpenSSL::Crypto
+          ${CMAKE_DL_LIBS})
 endif()
 
 # The plugins by the bar that vendors have: nothing fails, nothing is left out.

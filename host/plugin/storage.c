@@ -255,6 +255,7 @@ int kb_store_get(struct kb_store_session *session, const char *key,
         .len = len,
     };
     struct kb_tries tries;
+    char state[KB_ETAG_MAX]; /* of what came so far; `noted` is written to */
     int64_t began_ns = kb_now_ns();
     int status = kb_store_check_key(key, err);
 
@@ -282,8 +283,10 @@ int kb_store_get(struct kb_store_session *session, const char *key,
         request.offset = offset + counting.count;
         if (len != KBP_TO_END)
             request.len = len - counting.count;
-        if (!request.if_etag && counting.count > 0 && *noted.etag)
-            request.if_etag = noted.etag;
+        if (!request.if_etag && counting.count > 0 && *noted.etag) {
+            memcpy(state, noted.etag, sizeof state);
+            request.if_etag = state;
+        }
     }
     if (status != KBP_OK)
         return kb_err_wrap(err, "storage %s: %s", type->name, key);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -134,6 +135,46 @@ TEST_F(StorageRetry, AGetGoesOnWhereItWasCut)
                   kb_store_get_range(session, "k", 777, part, 1000, &err));
         EXPECT_EQ(bytes.substr(777, 1000), std::string(part, 1000));
     }
+}
+
+// Half of one state and half of another would be neither.
+TEST_F(StorageRetry, AGetNeverJoinsTwoStates)
+{
+    struct Half {
+        std::function<void()> replace;
+        kbp_sink inner;
+        bool replaced;
+    } half{};
+    kb_buf buf = KB_BUF_INIT;
+    kbp_sink sink{};
+
+    Open({{"fail_every", "1"}}, {5000, 1000});
+    ASSERT_EQ(KBP_OK, Put(good_session, "k", std::string(1000, 'a')));
+    half.replace = [this] {
+        EXPECT_EQ(KBP_OK, Put(good_session, "k", std::string(1000, 'b')));
+    };
+    half.inner = kb_buf_sink(&buf, 1 << 20);
+    sink.struct_size = sizeof sink;
+    sink.limit = 1 << 20;
+    sink.data = &half;
+    sink.reserve = [](kbp_sink *self, size_t min, size_t wish, void **room,
+                      size_t *len) -> int32_t {
+        auto *h = static_cast<Half *>(self->data);
+
+        return h->inner.reserve(&h->inner, min, wish, room, len);
+    };
+    sink.commit = [](kbp_sink *self, size_t used) {
+        auto *h = static_cast<Half *>(self->data);
+
+        h->inner.commit(&h->inner, used);
+        if (!h->replaced)
+            h->replace();
+        h->replaced = true;
+    };
+    EXPECT_EQ(KBP_ERR_CONFLICT, kb_store_get(session, "k", 0, KBP_TO_END,
+                                             nullptr, &sink, nullptr, &err));
+    EXPECT_EQ(500u, buf.len);
+    kb_buf_release(&buf);
 }
 
 TEST_F(StorageRetry, AListingGoesOnAfterTheLastKeyAndTellsNoneTwice)

@@ -24,6 +24,9 @@
 /* librdkafka waits for itself; beyond this it has forgotten us. */
 #define GRACE_MS 5000
 
+/* Coordinators load, and new partitions find their leaders, for a second. */
+#define AGAIN_PAUSE_MS 200
+
 static int own_status(rd_kafka_resp_err_t code)
 {
     switch (code) {
@@ -286,6 +289,16 @@ int kb_admin_call_init(struct kb_admin *admin, rd_kafka_admin_op_t op,
     return KBP_OK;
 }
 
+void kb_admin_call_limit(struct kb_admin *admin, struct kb_admin_call *call,
+                         int64_t ms)
+{
+    char text[ERRSTR_MAX];
+
+    if (call->options && ms < admin->net.request_timeout_ms)
+        (void)rd_kafka_AdminOptions_set_request_timeout(call->options, (int)ms,
+                                                        text, sizeof text);
+}
+
 void kb_admin_call_release(struct kb_admin_call *call)
 {
     if (call->options)
@@ -325,4 +338,17 @@ int kb_admin_wait(struct kb_admin *admin, struct kb_admin_call *call,
                           "%s", what);
     rd_kafka_event_destroy(got);
     return err->status;
+}
+
+bool kb_admin_again(struct kb_admin *admin, int status, int64_t deadline_ms,
+                    struct kbp_error *err)
+{
+    if (!kb_may_retry(status) || kb_left_ms(deadline_ms) <= AGAIN_PAUSE_MS)
+        return false;
+    kb_log_err(KBP_LOG_DEBUG, NULL, err);
+    if (admin->net.stop && kb_stop_sleep(admin->net.stop, AGAIN_PAUSE_MS)) {
+        (void)kb_fail_stopped(err);
+        return false;
+    }
+    return true;
 }

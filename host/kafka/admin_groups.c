@@ -9,8 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "kafka/admin_impl.h"
+#include "kafka/error.h"
+
+/*
+ * One try: librdkafka may miss that the coordinator has come up, and would
+ * wait for all of the time.
+ */
+#define TRY_MS 8000
 
 static void free_names(char **names, size_t count)
 {
@@ -53,8 +61,8 @@ static int take_listing(struct kb_admin *admin,
     return KBP_OK;
 }
 
-int kb_admin_list_groups(struct kb_admin *admin, char ***groups, size_t *count,
-                         struct kbp_error *err)
+static int list_once(struct kb_admin *admin, char ***groups, size_t *count,
+                     struct kbp_error *err)
 {
     struct kb_admin_call call = {NULL, NULL};
     rd_kafka_event_t *event = NULL;
@@ -73,6 +81,18 @@ int kb_admin_list_groups(struct kb_admin *admin, char ***groups, size_t *count,
         rd_kafka_event_destroy(event);
     kb_admin_call_release(&call);
     return rc;
+}
+
+int kb_admin_list_groups(struct kb_admin *admin, char ***groups, size_t *count,
+                         struct kbp_error *err)
+{
+    int64_t deadline_ms = kb_deadline_ms(admin->net.request_timeout_ms);
+    int rc;
+
+    do
+        rc = list_once(admin, groups, count, err);
+    while (rc != KBP_OK && kb_admin_again(admin, rc, deadline_ms, err));
+    return rc == KBP_OK ? rc : err->status;
 }
 
 void kb_group_offsets_free(struct kb_group_offset *offsets, size_t count)
@@ -159,10 +179,10 @@ group_list(struct kb_admin *admin, const rd_kafka_group_result_t **results,
 }
 
 /* What a group committed of `wanted`, or of all there is with NULL. */
-static int ask_offsets(struct kb_admin *admin, const char *group,
-                       const rd_kafka_topic_partition_list_t *wanted,
-                       struct kb_group_offset **offsets, size_t *count,
-                       struct kbp_error *err)
+static int ask_offsets_once(struct kb_admin *admin, const char *group,
+                            const rd_kafka_topic_partition_list_t *wanted,
+                            struct kb_group_offset **offsets, size_t *count,
+                            struct kbp_error *err)
 {
     struct kb_admin_call call = {NULL, NULL};
     rd_kafka_ListConsumerGroupOffsets_t *asked =
@@ -171,6 +191,7 @@ static int ask_offsets(struct kb_admin *admin, const char *group,
     int rc = kb_admin_call_init(
         admin, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, &call, err);
 
+    kb_admin_call_limit(admin, &call, TRY_MS);
     if (rc == KBP_OK) {
         rd_kafka_ListConsumerGroupOffsets(admin->rk, &asked, 1, call.options,
                                           call.queue);
@@ -191,6 +212,63 @@ static int ask_offsets(struct kb_admin *admin, const char *group,
     kb_admin_call_release(&call);
     rd_kafka_ListConsumerGroupOffsets_destroy(asked);
     return rc;
+}
+
+static bool is_passing(int16_t error)
+{
+    return error == KB_KAFKA_REQUEST_TIMED_OUT ||
+           error == KB_KAFKA_COORDINATOR_LOAD_IN_PROGRESS ||
+           error == KB_KAFKA_COORDINATOR_NOT_AVAILABLE ||
+           error == KB_KAFKA_NOT_COORDINATOR ||
+           error == KB_KAFKA_UNSTABLE_OFFSET_COMMIT;
+}
+
+/* An error of a single partition which a moment later can be gone. */
+static int16_t passing_error(const struct kb_group_offset *offsets,
+                             size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        if (is_passing(offsets[i].error))
+            return offsets[i].error;
+    return KB_KAFKA_NONE;
+}
+
+static int ask_offsets(struct kb_admin *admin, const char *group,
+                       const rd_kafka_topic_partition_list_t *wanted,
+                       struct kb_group_offset **offsets, size_t *count,
+                       struct kbp_error *err)
+{
+    int64_t deadline_ms = kb_deadline_ms(admin->net.request_timeout_ms);
+
+    for (;;) {
+        struct kb_group_offset *got = NULL;
+        size_t n = 0;
+        int16_t passing;
+        int rc = ask_offsets_once(admin, group, wanted, &got, &n, err);
+
+        passing = rc == KBP_OK ? passing_error(got, n) : KB_KAFKA_NONE;
+        if (rc == KBP_OK && !passing) {
+            *offsets = got;
+            *count = n;
+            return KBP_OK;
+        }
+        if (passing)
+            rc = kb_fail_rdkafka(admin, err, (rd_kafka_resp_err_t)passing, NULL,
+                                 "reading the offsets of group %s", group);
+        if (!kb_admin_again(admin, rc, deadline_ms, err)) {
+            /* Those which can't be read now have their errors. */
+            if (passing && err->status != KBP_ERR_CANCELLED) {
+                *offsets = got;
+                *count = n;
+                return KBP_OK;
+            }
+            kb_group_offsets_free(got, n);
+            return err->status;
+        }
+        kb_group_offsets_free(got, n);
+    }
 }
 
 /* Every partition of the cluster. */
@@ -286,9 +364,9 @@ static void take_errors(const rd_kafka_topic_partition_list_t *list,
     }
 }
 
-int kb_admin_commit_group_offsets(struct kb_admin *admin, const char *group,
-                                  struct kb_group_offset *offsets, size_t count,
-                                  struct kbp_error *err)
+static int commit_once(struct kb_admin *admin, const char *group,
+                       struct kb_group_offset *offsets, size_t count,
+                       struct kbp_error *err)
 {
     struct kb_admin_call call = {NULL, NULL};
     rd_kafka_topic_partition_list_t *wanted;
@@ -296,13 +374,12 @@ int kb_admin_commit_group_offsets(struct kb_admin *admin, const char *group,
     rd_kafka_event_t *event = NULL;
     int rc;
 
-    if (count == 0)
-        return KBP_OK;
     wanted = list_of(offsets, count);
     asked = rd_kafka_AlterConsumerGroupOffsets_new(group, wanted);
     rd_kafka_topic_partition_list_destroy(wanted);
     rc = kb_admin_call_init(admin, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS,
                             &call, err);
+    kb_admin_call_limit(admin, &call, TRY_MS);
     if (rc == KBP_OK) {
         rd_kafka_AlterConsumerGroupOffsets(admin->rk, &asked, 1, call.options,
                                            call.queue);
@@ -326,4 +403,29 @@ int kb_admin_commit_group_offsets(struct kb_admin *admin, const char *group,
     kb_admin_call_release(&call);
     rd_kafka_AlterConsumerGroupOffsets_destroy(asked);
     return rc;
+}
+
+/* Committing again what was committed does no harm. */
+int kb_admin_commit_group_offsets(struct kb_admin *admin, const char *group,
+                                  struct kb_group_offset *offsets, size_t count,
+                                  struct kbp_error *err)
+{
+    int64_t deadline_ms = kb_deadline_ms(admin->net.request_timeout_ms);
+
+    for (;;) {
+        int16_t passing;
+        int rc = commit_once(admin, group, offsets, count, err);
+
+        passing = rc == KBP_OK ? passing_error(offsets, count) : KB_KAFKA_NONE;
+        if (rc == KBP_OK && !passing)
+            return KBP_OK;
+        if (passing)
+            rc = kb_fail_rdkafka(admin, err, (rd_kafka_resp_err_t)passing, NULL,
+                                 "committing for group %s", group);
+        if (kb_admin_again(admin, rc, deadline_ms, err))
+            continue;
+        /* They have their errors, each its own. */
+        return passing && err->status != KBP_ERR_CANCELLED ? KBP_OK
+                                                           : err->status;
+    }
 }

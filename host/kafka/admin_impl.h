@@ -36,12 +36,23 @@ struct kb_admin_call {
 
 int kb_admin_call_init(struct kb_admin *admin, rd_kafka_admin_op_t op,
                        struct kb_admin_call *call, struct kbp_error *err);
+
+/* Let it take no longer than that (and than the request timeout). */
+void kb_admin_call_limit(struct kb_admin *admin, struct kb_admin_call *call,
+                         int64_t ms);
 void kb_admin_call_release(struct kb_admin_call *call);
 
 /* Its result, destroyed by the caller; `what` was asked for, for messages. */
 int kb_admin_wait(struct kb_admin *admin, struct kb_admin_call *call,
                   const char *what, rd_kafka_event_t **event,
                   struct kbp_error *err);
+
+/*
+ * Whether to try again after `status`: true after a short pause if it may help
+ * and there is time. A stop makes it false and `*err` KBP_ERR_CANCELLED.
+ */
+bool kb_admin_again(struct kb_admin *admin, int status, int64_t deadline_ms,
+                    struct kbp_error *err);
 
 /* librdkafka's code, its own or a broker's, as an error of ours. */
 KB_PRINTF(5, 6)

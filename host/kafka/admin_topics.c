@@ -16,9 +16,6 @@
 /* Topics in one DescribeConfigs: an answer has some 40 configs for each. */
 #define TOPICS_A_CALL 200
 
-/* Partitions answer NOT_LEADER for about a second after they were made. */
-#define SETTLE_PAUSE_MS 200
-
 /* Configs */
 
 static void release_configs(struct kb_admin_configs *configs)
@@ -396,18 +393,10 @@ int kb_admin_delete_records(struct kb_admin *admin, const char *topic,
             rd_kafka_topic_partition_list_add(list, topic, i)->offset =
                 before_offsets[i];
     /* Deleting again what is gone does no harm. */
-    while (list->cnt > 0) {
-        rc = delete_records_once(admin, list, err);
-        if (rc == KBP_OK || !kb_may_retry(rc) ||
-            kb_left_ms(deadline_ms) <= SETTLE_PAUSE_MS)
-            break;
-        kb_log_err(KBP_LOG_DEBUG, NULL, err);
-        if (admin->net.stop &&
-            kb_stop_sleep(admin->net.stop, SETTLE_PAUSE_MS)) {
-            rc = kb_fail_stopped(err);
-            break;
-        }
-    }
+    if (list->cnt > 0)
+        do
+            rc = delete_records_once(admin, list, err);
+        while (rc != KBP_OK && kb_admin_again(admin, rc, deadline_ms, err));
     rd_kafka_topic_partition_list_destroy(list);
-    return rc;
+    return rc == KBP_OK ? rc : err->status;
 }

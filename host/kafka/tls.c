@@ -20,12 +20,13 @@ struct tls_stream {
     struct kb_stream *inner; /* whose socket is read and written by `ssl` */
     SSL *ssl;
     char *where;
+    X509 *refused; /* the peer's, when it can't be verified */
 };
 
 /* What OpenSSL said, in the words of stream.h. */
 static int outcome(struct tls_stream *tls, int result, struct kbp_error *err)
 {
-    struct kb_tls_peer peer = {tls->where, tls->where};
+    struct kb_tls_peer peer = {tls->where, tls->where, NULL};
     int errnum = errno;
     int code = SSL_get_error(tls->ssl, result);
 
@@ -105,6 +106,20 @@ static const struct kb_stream_ops tls_ops = {
     .pending = tls_pending,
 };
 
+/* A certificate that is refused is gone with the handshake: keep it, to say
+   what it is for. */
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+    SSL *ssl =
+        X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_stream *tls = ssl ? SSL_get_app_data(ssl) : NULL;
+    X509 *cert = X509_STORE_CTX_get0_cert(store);
+
+    if (!ok && tls && cert && !tls->refused && X509_up_ref(cert))
+        tls->refused = cert;
+    return ok;
+}
+
 /* Whether the name is an address: those are in certificates differently. */
 static bool is_address(const char *host)
 {
@@ -128,7 +143,7 @@ static int expect_host(SSL *ssl, const char *host, bool verify)
     return !verify || SSL_set1_host(ssl, host) == 1;
 }
 
-static int shake_hands(struct tls_stream *tls, const struct kb_tls_peer *peer,
+static int shake_hands(struct tls_stream *tls, struct kb_tls_peer *peer,
                        int64_t deadline_ms, struct kbp_error *err)
 {
     for (;;) {
@@ -144,8 +159,10 @@ static int shake_hands(struct tls_stream *tls, const struct kb_tls_peer *peer,
         if (result == 1)
             return KBP_OK;
         code = SSL_get_error(tls->ssl, result);
-        if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE)
+        if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
+            peer->cert = tls->refused;
             return kb_fail_tls(err, tls->ssl, code, errnum, peer);
+        }
         status = kb_stream_wait(tls->inner,
                                 code == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT,
                                 deadline_ms, err);
@@ -167,7 +184,7 @@ int kb_tls_connect(struct kb_tls *context, struct kb_stream **stream,
                    struct kbp_error *err)
 {
     bool verify = kb_tls_settings_of(context)->verify_host;
-    struct kb_tls_peer peer = {where, host};
+    struct kb_tls_peer peer = {where, host, NULL};
     struct tls_stream *tls = calloc(1, sizeof *tls);
     SSL_CTX *ctx = NULL;
     X509 *cert;
@@ -188,6 +205,8 @@ int kb_tls_connect(struct kb_tls *context, struct kb_stream **stream,
                          kb_tls_reason());
         goto fail;
     }
+    (void)SSL_set_app_data(tls->ssl, tls);
+    SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, on_verify);
     status = shake_hands(tls, &peer, deadline_ms, err);
     if (status != KBP_OK)
         goto fail;
@@ -199,6 +218,7 @@ int kb_tls_connect(struct kb_tls *context, struct kb_stream **stream,
     return KBP_OK;
 fail:
     SSL_free(tls->ssl);
+    X509_free(tls->refused);
     SSL_CTX_free(ctx);
     free(tls->where);
     free(tls);

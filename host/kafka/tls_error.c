@@ -57,13 +57,11 @@ static void offered_names(X509 *cert, struct kb_buf *out)
     kb_buf_add(out, "", 1);
 }
 
-static int wrong_host(struct kbp_error *err, SSL *ssl,
-                      const struct kb_tls_peer *peer)
+static int wrong_host(struct kbp_error *err, const struct kb_tls_peer *peer)
 {
     struct kb_buf names = {.limit = 512};
-    X509 *cert = SSL_get1_peer_certificate(ssl);
 
-    offered_names(cert, &names);
+    offered_names(peer->cert, &names);
     (void)kb_fail(err, KBP_ERR_AUTH,
                   "TLS: %s: the certificate is for another host: asked for "
                   "%s, it is for %s",
@@ -75,7 +73,6 @@ static int wrong_host(struct kbp_error *err, SSL *ssl,
                 "ssl_endpoint_identification_algorithm: none",
                 peer->host);
     kb_buf_release(&names);
-    X509_free(cert);
     return KBP_ERR_AUTH;
 }
 
@@ -119,7 +116,7 @@ static const char *verify_text(long code)
     }
 }
 
-static int bad_certificate(struct kbp_error *err, SSL *ssl, long code,
+static int bad_certificate(struct kbp_error *err, long code,
                            const struct kb_tls_peer *peer)
 {
     const char *hint = verify_hint(code);
@@ -127,7 +124,7 @@ static int bad_certificate(struct kbp_error *err, SSL *ssl, long code,
     ERR_clear_error();
     if (code == X509_V_ERR_HOSTNAME_MISMATCH ||
         code == X509_V_ERR_IP_ADDRESS_MISMATCH)
-        return wrong_host(err, ssl, peer);
+        return wrong_host(err, peer);
     (void)kb_fail(err, KBP_ERR_AUTH,
                   "TLS: the certificate of %s is refused: %s", peer->where,
                   verify_text(code));
@@ -155,7 +152,7 @@ static const struct {
      "the broker wants a client certificate and got none",
      "set ssl_certificate_location and ssl_key_location"},
     {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, KBP_ERR_AUTH,
-     "the broker refused the client certificate, or wants one",
+     "the broker refused the client certificate",
      "look at ssl_certificate_location, and at the broker's truststore"},
     {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, KBP_ERR_AUTH,
      "the broker says that the client certificate has expired", "renew it"},
@@ -180,13 +177,18 @@ static const struct {
      "the connection was closed in the middle", NULL},
 };
 
-static int by_reason(struct kbp_error *err, const struct kb_tls_peer *peer)
+static int by_reason(struct kbp_error *err, SSL *ssl,
+                     const struct kb_tls_peer *peer)
 {
     unsigned long code = ERR_peek_error();
     int reason = ERR_GET_REASON(code);
     const char *text;
     size_t i;
 
+    /* What brokers say to a certificate that isn't there at all. */
+    if (reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE &&
+        !SSL_get_certificate(ssl))
+        reason = SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED;
     for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == reasons[i].reason) {
             ERR_clear_error();
@@ -206,9 +208,9 @@ int kb_fail_tls(struct kbp_error *err, SSL *ssl, int code, int errnum,
     long verified = SSL_get_verify_result(ssl);
 
     if (verified != X509_V_OK && !SSL_is_init_finished(ssl))
-        return bad_certificate(err, ssl, verified, peer);
+        return bad_certificate(err, verified, peer);
     if (code == SSL_ERROR_SSL)
-        return by_reason(err, peer);
+        return by_reason(err, ssl, peer);
     ERR_clear_error();
     if (code == SSL_ERROR_SYSCALL && errnum)
         return kb_fail_errno(err, errnum, "TLS: %s", peer->where);

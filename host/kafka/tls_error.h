@@ -11,6 +11,7 @@
 struct kb_tls_peer {
     const char *where; /* "kafka-3:9093" */
     const char *host;  /* the name that the certificate must be for */
+    X509 *cert;        /* the certificate that was refused; or NULL */
 };
 
 /*

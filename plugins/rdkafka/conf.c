@@ -193,6 +193,18 @@ static bool is_copy(const struct kb_rdkafka_api *api, rd_kafka_conf_t *conf)
 }
 
 /*
+ * Before 2.0 librdkafka's default was not to verify host names.  Whoever wants
+ * that has to say so after the plugin.
+ */
+static bool is_old_default(const struct kb_rdkafka_api *api, const char *name,
+                           const char *value)
+{
+    return api->rd_kafka_version() < 0x02000000 &&
+           strcmp(name, "ssl.endpoint.identification.algorithm") == 0 &&
+           strcmp(value, "none") == 0;
+}
+
+/*
  * Properties that were set before the plugin was loaded went to librdkafka;
  * set them again, so that they pass on_conf_set() and are kept for copies.
  */
@@ -239,7 +251,8 @@ static rd_kafka_conf_res_t take_over(const struct kb_rdkafka_api *api,
 
         if (api->rd_kafka_conf_get(conf, earlier[i].name, value, &size) !=
                 RD_KAFKA_CONF_OK ||
-            strcmp(value, earlier[i].unset) == 0)
+            strcmp(value, earlier[i].unset) == 0 ||
+            is_old_default(api, earlier[i].name, value))
             *value = '\0';
     }
     for (i = 0; i < COUNT && res == RD_KAFKA_CONF_OK; i++)

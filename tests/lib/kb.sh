@@ -4,7 +4,8 @@
 #   backup_yaml FILE KEY=VALUE...    id broker store include exclude client_id
 #                                    memory_limit override; connection=LINE,
 #                                    storage=LINE, root=LINE add a line there;
-#                                    all others go to `backup:`
+#                                    security=LINE too; all others go to
+#                                    `backup:`
 #   restore_yaml FILE KEY=VALUE...   the same, and map (A=B,...); others go to
 #                                    `restore:`
 #   kb_run CODE LABEL ARGS...        runs it and fails unless it ends with CODE
@@ -26,7 +27,7 @@ yaml_list() { # a,b -> ["a", "b"]
 kb_yaml() { # MODE SIDE FILE KEY=VALUE...
     local mode=$1 side=$2 file=$3 pair key value section='' item
     local id=backup1 store=$KB_WORK/store broker='' include='' exclude=''
-    local client_id='' memory='' override='' extra='' connection='' root=''
+    local client_id='' memory='' override='' extra='' connection='' root='' security=''
     shift 3
     for pair in "$@"; do
         key=${pair%%=*} value=${pair#*=}
@@ -39,6 +40,7 @@ kb_yaml() { # MODE SIDE FILE KEY=VALUE...
         client_id) client_id=$value ;;
         memory_limit) memory=$value ;;
         override) override=$value ;;
+        security) security+="    $value"$'\n' ;;
         storage) extra+="  $value"$'\n' ;;
         connection) connection+="    $value"$'\n' ;;
         root) root+="$value"$'\n' ;;
@@ -70,6 +72,7 @@ kb_yaml() { # MODE SIDE FILE KEY=VALUE...
             [ -z "$override" ] || printf '    broker_overrides: {%s}\n' \
                 "$override"
         fi
+        [ -z "$security" ] || printf '  security:\n%s' "$security"
         printf '%s' "$root"
         printf 'storage:\n  backend: filesystem\n  path: "%s"\n%s' "$store" \
             "$extra"

@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# rdkafka.sh - kafka_backup_sasl.so inside programs that are not ours: Debian's
+# kcat, and Python wheels with librdkafkas of their own.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$KB_LIB/secure.sh"
+. "$KB_LIB/tls.sh"
+
+KB_NEEDS_PRODUCT=0
+REAUTH_MS=3000
+KDC=$KB_WORK/kdc
+PLUGIN=$KB_BUILD/lib/kafka_backup_sasl.so
+WHEELS="2.3.0 ${KB_WHEEL_NEWEST:-2.16.0}"
+
+suite_setup() {
+    need_packages kcat=kcat
+    kdc_start
+    idp_start 300
+    sasl_broker k "$KAFKA_4" $REAUTH_MS
+    tls_listeners k
+    sasl_broker_start k
+    local version
+    for version in $WHEELS; do wheel "$version"; done
+    old_library
+}
+
+# librdkafka 1.9.2, as its wheel for an older Python brings it; for kcat.
+old_library() {
+    OLD=$KB_CACHE/librdkafka-1.9.2
+    [ -f "$OLD/.complete" ] && return 0
+    need_packages unzip=unzip
+    (
+        flock 9
+        [ -f "$OLD/.complete" ] && exit 0
+        "$KB_CACHE/confluent-kafka-2.3.0/venv/bin/pip" download -q --no-deps \
+            --only-binary :all: --python-version 3.10 \
+            --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 \
+            -d "$OLD" confluent-kafka==1.9.2 >"$OLD/pip.log" 2>&1 &&
+            unzip -q -o -d "$OLD" "$OLD"/*.whl &&
+            ln -sf "$(ls "$OLD"/confluent_kafka.libs/librdkafka-*)" \
+                "$OLD/confluent_kafka.libs/librdkafka.so.1" &&
+            touch "$OLD/.complete"
+    ) 9>"$(mkdir -p "$OLD" && echo "$OLD/lock")" ||
+        { tail -3 "$OLD/pip.log" >&2; die "no librdkafka 1.9.2"; }
+}
+
+# A Python with that confluent-kafka, in the cache.
+wheel() { # VERSION
+    local dir=$KB_CACHE/confluent-kafka-$1
+    need_packages python3=python3 /usr/lib/python3*/ensurepip=python3-venv
+    [ -f "$dir/.complete" ] && return 0
+    (
+        flock 9
+        [ -f "$dir/.complete" ] && exit 0
+        rm -rf "$dir/venv"
+        python3 -m venv "$dir/venv" &&
+            "$dir/venv/bin/pip" install -q --only-binary :all: \
+                "confluent-kafka==$1" >"$dir/pip.log" 2>&1 &&
+            touch "$dir/.complete"
+    ) 9>"$(mkdir -p "$dir" && echo "$dir/lock")" ||
+        { tail -3 "$dir/pip.log" >&2; die "no confluent-kafka $1"; }
+}
+
+python_with() { # VERSION ARGS...
+    local version=$1
+    shift
+    KB_PLUGIN=$PLUGIN timeout 180 "$KB_CACHE/confluent-kafka-$version/venv/bin/python" "$@"
+}
+
+# properties for kcat; P is in front of all, LAST behind all
+P=(-X "plugin.library.paths=$PLUGIN")
+ALICE=(-X sasl.username=alice -X sasl.password=alice-secret)
+CA=(-X "ssl.ca.location=$KB_WORK/tls/ca.pem")
+
+kcat_() { timeout "${T:-30}" kcat -m 10 "$@" >"$KB_WORK/out" 2>&1; }
+
+well() { # ARGS...: metadata arrives
+    kcat_ "$@" -L || fail "kcat $*: $(tail -2 "$KB_WORK/out")"
+    assert_contains "kcat $*" "$KB_WORK/out" "1 brokers"
+}
+
+refused() { # TEXT ARGS...
+    local text=$1
+    shift
+    ! T=20 kcat_ -m 4 "$@" -L || fail "kcat $*: was not refused"
+    assert_contains "kcat $*" "$KB_WORK/out" "$text"
+    assert_lacks "kcat $*" "$KB_WORK/out" alice-secret
+}
+
+# Debian's own can't: its librdkafka repeats the nonce, and 4.0 refuses that.
+case_kcat_scram_against_4_0() {
+    ! T=15 kcat_ -b "$(sasl_addr k)" -m 5 -X security.protocol=SASL_PLAINTEXT \
+        -X sasl.mechanism=SCRAM-SHA-256 "${ALICE[@]}" -L ||
+        note "this kcat can do it by itself"
+    well -b "$(sasl_addr k)" "${P[@]}" -X security.protocol=SASL_PLAINTEXT \
+        -X sasl.mechanism=SCRAM-SHA-256 "${ALICE[@]}"
+    well -b "$(tls_addr k stls)" "${P[@]}" -X security.protocol=SASL_SSL \
+        "${CA[@]}" -X sasl.mechanism=SCRAM-SHA-512 "${ALICE[@]}"
+}
+
+case_kcat_tls_and_client_certificates() {
+    well -b "$(tls_addr k ssl)" "${P[@]}" -X security.protocol=SSL "${CA[@]}"
+    well -b "$(tls_addr k mtls)" "${P[@]}" -X security.protocol=SSL "${CA[@]}" \
+        -X "ssl.certificate.location=$TLS/client.pem" \
+        -X "ssl.key.location=$TLS/client.enc.key" -X ssl.key.password=keypass
+    refused "its CA is not trusted here" -b "$(tls_addr k ssl)" "${P[@]}" \
+        -X security.protocol=SSL -X "ssl.ca.location=$TLS/other-ca.pem"
+    refused "asked for localhost, it is for kafka.example.org" \
+        -b "$(tls_addr k wrong)" "${P[@]}" -X security.protocol=SSL "${CA[@]}"
+    well -b "$(tls_addr k wrong)" "${P[@]}" -X security.protocol=SSL "${CA[@]}" \
+        -X ssl.endpoint.identification.algorithm=none
+}
+
+case_kcat_gssapi_from_a_keytab() {
+    KRB5_CONFIG=$KDC/krb5.conf well -b "$(sasl_addr k)" "${P[@]}" \
+        -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=GSSAPI \
+        -X "sasl.kerberos.keytab=$KDC/client.keytab" \
+        -X sasl.kerberos.principal=backup/client@KB.TEST
+}
+
+# Properties in any order: the plugin last, and from a file.
+case_kcat_any_order() {
+    well -b "$(tls_addr k stls)" -X security.protocol=SASL_SSL "${CA[@]}" \
+        -X sasl.mechanism=PLAIN "${ALICE[@]}" "${P[@]}"
+    well -b "$(tls_addr k stls)" "${ALICE[@]}" -X sasl.mechanism=PLAIN "${P[@]}" \
+        "${CA[@]}" -X security.protocol=SASL_SSL
+    printf 'security.protocol = SASL_SSL\nssl.ca.location=%s\n# a comment\nsasl.mechanism=PLAIN\nsasl.username=alice\nsasl.password=alice-secret\n' \
+        "$TLS/ca.pem" >"$KB_WORK/sasl.conf"
+    KAFKA_BACKUP_SASL_CONF=$KB_WORK/sasl.conf well -b "$(tls_addr k stls)" "${P[@]}"
+    ! KAFKA_BACKUP_SASL_CONF=$KB_WORK/nowhere kcat_ -b "$(kafka_addr k)" "${P[@]}" -L ||
+        fail "a settings file that isn't there was passed over"
+}
+
+case_kcat_refusals() {
+    refused "refuses user alice: Authentication failed" -b "$(sasl_addr k)" "${P[@]}" \
+        -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=PLAIN \
+        -X sasl.username=alice -X sasl.password=wrong
+    refused "no plugin for SASL mechanism" -b "$(sasl_addr k)" "${P[@]}" \
+        -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=DIGEST-MD5
+    refused "it offers OAUTHBEARER" -b "$(oidc_addr k)" "${P[@]}" \
+        -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=PLAIN "${ALICE[@]}"
+    refused "Connection refused" -b localhost:19 "${P[@]}" \
+        -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=PLAIN "${ALICE[@]}"
+    refused "no such property; did you mean kafka_backup.plugin.dir" \
+        -b "$(sasl_addr k)" "${P[@]}" -X kafka_backup.plugin.dirs=/x
+    refused "kafka_backup_sasl has no ssl.keystore.location" \
+        -b "$(sasl_addr k)" "${P[@]}" -X ssl.keystore.location=/x
+}
+
+case_kcat_oauthbearer_by_oidc() {
+    IDP=http://127.0.0.1:$(cat "$KB_WORK/idp.port")
+    well -b "$(oidc_addr k)" "${P[@]}" -X security.protocol=SASL_PLAINTEXT \
+        -X sasl.mechanism=OAUTHBEARER -X sasl.oauthbearer.method=oidc \
+        -X "sasl.oauthbearer.token.endpoint.url=$IDP/token" \
+        -X sasl.oauthbearer.client.id=backup \
+        -X sasl.oauthbearer.client.secret=backup-secret \
+        -X sasl.oauthbearer.scope=kafka
+}
+
+# One connection over 20 s and sessions of 3 s: every record once, in order.
+case_kcat_reauthentication() {
+    local n=360
+    client delete -b "$(kafka_addr k)" again >/dev/null 2>&1 || true
+    client create -b "$(kafka_addr k)" again 1 >/dev/null
+    for ((i = 0; i < n; i++)); do echo "$i"; sleep 0.05; done |
+        T=60 kcat_ -P -t again -b "$(tls_addr k stls)" "${P[@]}" \
+            -X security.protocol=SASL_SSL "${CA[@]}" -X linger.ms=0 \
+            -X sasl.mechanism=SCRAM-SHA-512 "${ALICE[@]}" ||
+        fail "kcat: $(tail -2 "$KB_WORK/out")"
+    assert_eq "what kcat said" "" "$(cat "$KB_WORK/out")"
+    timeout 60 kcat -q -C -e -t again -b "$(kafka_addr k)" >"$KB_WORK/got" 2>/dev/null
+    seq 0 $((n - 1)) | cmp - "$KB_WORK/got" || fail "records differ"
+}
+
+# The same with a librdkafka of 2022, which has no KIP-368 of its own.
+case_librdkafka_1_9_2() {
+    local old=$KB_CACHE/librdkafka-1.9.2/confluent_kafka.libs
+    export LD_LIBRARY_PATH=$old
+    timeout 10 kcat -V >"$KB_WORK/out" 2>&1
+    assert_contains "kcat -V" "$KB_WORK/out" "librdkafka 1.9.2"
+    case_kcat_any_order
+    refused "asked for localhost, it is for kafka.example.org" \
+        -b "$(tls_addr k wrong)" "${P[@]}" -X security.protocol=SSL "${CA[@]}"
+    case_kcat_reauthentication
+}
+
+python_case() { # NAME
+    local version
+    for version in $WHEELS; do
+        python_with "$version" "$KB_LIB/rdkafka_client.py" "$1" \
+            stls="$(tls_addr k stls)" sasl="$(sasl_addr k)" plain="$(kafka_addr k)" \
+            ca="$TLS/ca.pem" >"$KB_WORK/out" 2>&1 ||
+            fail "confluent-kafka $version: $1: $(tail -3 "$KB_WORK/out")"
+        note "confluent-kafka $version: $(tail -1 "$KB_WORK/out")"
+    done
+}
+
+case_python_several_clients_in_a_process() { python_case several; }
+case_python_error_text_and_code() { python_case errors; }
+case_python_reauthentication() { python_case reauth; }
+case_python_token_callback() { python_case token; }
+case_python_churn_leaves_nothing() { python_case churn; }
+case_python_fork() { python_case fork; }
+case_python_new_credentials() { python_case credentials; }
+
+suite_main "$@"

@@ -11,7 +11,6 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "cli/environment.h"
 #include "cluster/store.h"
 #include "config/reader.h"
 
@@ -100,12 +99,6 @@ int kb_program_config(struct kb_program *program, struct kbp_error *err)
     kb_notes_release(&notes);
     if (!status && has_secrets(&program->config))
         kb_program_keep_secrets();
-    if (!status)
-        status = kb_export_environment(&program->config.source,
-                                       &program->registry, err);
-    if (!status)
-        status = kb_export_environment(&program->config.target,
-                                       &program->registry, err);
     return status;
 }
 

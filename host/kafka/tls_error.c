@@ -173,8 +173,6 @@ static const struct {
     {SSL_R_UNSUPPORTED_PROTOCOL, KBP_ERR_PROTOCOL,
      "no TLS version in common: we speak 1.2 and 1.3",
      "enable TLSv1.2 or TLSv1.3 in the broker's ssl.enabled.protocols"},
-    {SSL_R_UNEXPECTED_EOF_WHILE_READING, KBP_ERR_IO,
-     "the connection was closed in the middle", NULL},
 };
 
 static int by_reason(struct kbp_error *err, SSL *ssl,
@@ -209,7 +207,8 @@ int kb_fail_tls(struct kbp_error *err, SSL *ssl, int code, int errnum,
 
     if (verified != X509_V_OK && !SSL_is_init_finished(ssl))
         return bad_certificate(err, verified, peer);
-    if (code == SSL_ERROR_SSL)
+    if (code == SSL_ERROR_SSL &&
+        ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return by_reason(err, ssl, peer);
     ERR_clear_error();
     if (code == SSL_ERROR_SYSCALL && errnum)

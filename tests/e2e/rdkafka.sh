@@ -4,7 +4,7 @@
 # kcat, and Python wheels with librdkafkas of their own.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$KB_LIB/secure.sh"
-. "$KB_LIB/tls.sh"
+. "$KB_LIB/certs.sh"
 
 KB_NEEDS_PRODUCT=0
 REAUTH_MS=3000
@@ -70,7 +70,7 @@ python_with() { # VERSION ARGS...
 # properties for kcat; P is in front of all, LAST behind all
 P=(-X "plugin.library.paths=$PLUGIN")
 ALICE=(-X sasl.username=alice -X sasl.password=alice-secret)
-CA=(-X "ssl.ca.location=$KB_WORK/tls/ca.pem")
+CA=(-X "ssl.ca.location=$KB_WORK/certs/ca.pem")
 
 kcat_() { timeout "${T:-30}" kcat -m 10 "$@" >"$KB_WORK/out" 2>&1; }
 
@@ -101,10 +101,10 @@ case_kcat_scram_against_4_0() {
 case_kcat_tls_and_client_certificates() {
     well -b "$(tls_addr k ssl)" "${P[@]}" -X security.protocol=SSL "${CA[@]}"
     well -b "$(tls_addr k mtls)" "${P[@]}" -X security.protocol=SSL "${CA[@]}" \
-        -X "ssl.certificate.location=$TLS/client.pem" \
-        -X "ssl.key.location=$TLS/client.enc.key" -X ssl.key.password=keypass
+        -X "ssl.certificate.location=$CERTS/client.pem" \
+        -X "ssl.key.location=$CERTS/client.enc.key" -X ssl.key.password=keypass
     refused "its CA is not trusted here" -b "$(tls_addr k ssl)" "${P[@]}" \
-        -X security.protocol=SSL -X "ssl.ca.location=$TLS/other-ca.pem"
+        -X security.protocol=SSL -X "ssl.ca.location=$CERTS/other-ca.pem"
     refused "asked for localhost, it is for kafka.example.org" \
         -b "$(tls_addr k wrong)" "${P[@]}" -X security.protocol=SSL "${CA[@]}"
     well -b "$(tls_addr k wrong)" "${P[@]}" -X security.protocol=SSL "${CA[@]}" \
@@ -125,7 +125,7 @@ case_kcat_any_order() {
     well -b "$(tls_addr k stls)" "${ALICE[@]}" -X sasl.mechanism=PLAIN "${P[@]}" \
         "${CA[@]}" -X security.protocol=SASL_SSL
     printf 'security.protocol = SASL_SSL\nssl.ca.location=%s\n# a comment\nsasl.mechanism=PLAIN\nsasl.username=alice\nsasl.password=alice-secret\n' \
-        "$TLS/ca.pem" >"$KB_WORK/sasl.conf"
+        "$CERTS/ca.pem" >"$KB_WORK/sasl.conf"
     KAFKA_BACKUP_SASL_CONF=$KB_WORK/sasl.conf well -b "$(tls_addr k stls)" "${P[@]}"
     ! KAFKA_BACKUP_SASL_CONF=$KB_WORK/nowhere kcat_ -b "$(kafka_addr k)" "${P[@]}" -L ||
         fail "a settings file that isn't there was passed over"
@@ -189,7 +189,7 @@ python_case() { # NAME
     for version in $WHEELS; do
         python_with "$version" "$KB_LIB/rdkafka_client.py" "$1" \
             stls="$(tls_addr k stls)" sasl="$(sasl_addr k)" plain="$(kafka_addr k)" \
-            ca="$TLS/ca.pem" >"$KB_WORK/out" 2>&1 ||
+            ca="$CERTS/ca.pem" >"$KB_WORK/out" 2>&1 ||
             fail "confluent-kafka $version: $1: $(tail -3 "$KB_WORK/out")"
         note "confluent-kafka $version: $(tail -1 "$KB_WORK/out")"
     done

@@ -8,7 +8,7 @@
 /* Memory comes in steps of this, so that blocks can take each other's place. */
 #define STEP ((size_t)1 << 20)
 #define KEEP_MAX 16u
-#define KEEP_BYTES ((size_t)64 << 20)
+#define KEEP_BYTES ((size_t)32 << 20) /* of nobody's budget */
 
 /* Blocks below this come from malloc(). */
 #define SMALL ((size_t)128 << 10)
@@ -23,7 +23,10 @@ static struct {
     size_t bytes;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Of what is kept, the smallest that is enough and not four times too much. */
+/*
+ * Of what is kept, the smallest that is enough, and not much too large: what a
+ * block has beyond its charge is memory that no budget knows of.
+ */
 static uint8_t *from_pool(size_t want, size_t *cap)
 {
     uint8_t *data = NULL;
@@ -32,7 +35,8 @@ static uint8_t *from_pool(size_t want, size_t *cap)
 
     (void)pthread_mutex_lock(&pool.lock);
     for (i = 0; i < pool.count; i++)
-        if (pool.kept[i].cap >= want && pool.kept[i].cap / 4 <= want &&
+        if (pool.kept[i].cap >= want &&
+            pool.kept[i].cap - want <= want / 4 + STEP &&
             (best == KEEP_MAX || pool.kept[i].cap < pool.kept[best].cap))
             best = i;
     if (best != KEEP_MAX) {

@@ -177,6 +177,22 @@ TEST_F(BaseFlow, ABlockGivesItsChargeBackWithTheLastReference)
     kb_budget_release(&budget);
 }
 
+TEST(Block, OneOfTheOtherIsReusedOnlyForItsLike)
+{
+    kb_block *large = kb_block_new(nullptr, 0, 16 << 20);
+
+    kb_block_trim();
+    kb_block_unref(large);
+    /* Else three MiB that a budget knows of would hold sixteen. */
+    kb_block *small = kb_block_new(nullptr, 0, 3 << 20);
+    EXPECT_LE(small->cap, (size_t)4 << 20);
+    kb_block *like = kb_block_new(nullptr, 0, 15 << 20);
+    EXPECT_EQ((size_t)16 << 20, like->cap);
+    kb_block_unref(small);
+    kb_block_unref(like);
+    kb_block_trim();
+}
+
 TEST_F(BaseFlow, BlocksOfAllSizesDontOverlap)
 {
     std::vector<kb_block *> blocks;

@@ -215,6 +215,30 @@ ever_has() {
     [ -d "$KB_WORK/store/ever" ] && [ "$(ever_records)" = "$1" ]
 }
 
+case_memory_stays_within_its_limit() {
+    load wide 2000 0 60 --size 300 --batch 60
+    load large 4 0 6 --size 10000000 --batch 1 \
+        --config max.message.bytes=15000000
+    backup_yaml "$KB_WORK/memory.yaml" id=memory broker="$(kafka_addr k)" \
+        include=wide,large memory_limit=64MiB
+    python3 - "$KB_BIN" "$KB_WORK/memory.yaml" >"$KB_WORK/memory.out" <<'PY'
+import resource, subprocess, sys
+run = subprocess.run([sys.argv[1], "-q", "backup", "-c", sys.argv[2], "-f",
+                      "json"], stdout=open(sys.argv[2] + ".json", "w"))
+print(run.returncode,
+      resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+PY
+    local code peak
+    read -r code peak <"$KB_WORK/memory.out"
+    assert_eq "exit code" 0 "$code"
+    note "64 MiB of memory_limit: at most $peak MiB were resident"
+    assert_at_most "resident memory, MiB" $((64 + 128)) "$peak"
+    assert_eq "records" $((2000 * 60 + 4 * 6)) \
+        "$(reads memory 'd[-1]["records"]')"
+    assert_at_most "objects for 2,000 quiet partitions" 12 \
+        "$(find "$KB_WORK/store/memory/segments" -type f | wc -l)"
+}
+
 case_asking_for_a_topic_does_not_create_it() {
     back_up 1 typo typo 'no-such-topic,again'
     assert_contains "the log" "$KB_WORK/typo.err" "no-such-topic"

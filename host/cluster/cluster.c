@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics/metrics.h"
+
 static int make_overrides(struct kb_cluster *cluster,
                           const struct kb_override_settings *from,
                           struct kbp_error *err)
@@ -58,6 +60,7 @@ static int open_security(struct kb_cluster *cluster,
         .mechanism = from->sasl_mechanism,
         .sasl_values = cluster->sasl_values,
         .sasl_value_count = from->sasl.count,
+        .reauthenticated = kb_metrics_reauthentication,
     };
     return kb_auth_open(&cluster->auth, registry, stop, &cluster->security,
                         err);

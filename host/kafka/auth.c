@@ -132,6 +132,8 @@ static void finished(struct kb_login *login)
     atomic_fetch_add(login->again ? &login->auth->counts.reauths
                                   : &login->auth->counts.logins,
                      1);
+    if (login->again && login->auth->settings.reauthenticated)
+        login->auth->settings.reauthenticated(true);
     if (login->again)
         kb_debug("%s: authenticated again in place with SASL %s in %lld ms; "
                  "good for %lld ms",
@@ -148,6 +150,8 @@ static int failed(struct kb_login *login, struct kbp_error *err)
     atomic_fetch_add(&login->auth->counts.failures, 1);
     kb_sasl_exchange_free(login->exchange);
     login->exchange = NULL;
+    if (login->again && login->auth->settings.reauthenticated)
+        login->auth->settings.reauthenticated(false);
     if (login->again)
         (void)kb_err_wrap(err, "re-authentication in place failed");
     return err->status;
@@ -246,7 +250,8 @@ void kb_auth_close(struct kb_security *security)
     free(auth);
 }
 
-const struct kb_auth_counts *kb_auth_counts(const struct kb_security *security)
+const struct kb_auth_counts *
+kb_auth_counts_of(const struct kb_security *security)
 {
     return &((const struct auth *)security)->counts;
 }

@@ -22,6 +22,7 @@ struct kb_auth_settings {
     const char *mechanism;           /* as configured */
     const struct kb_kv *sasl_values; /* for the mechanism's options */
     size_t sasl_value_count;
+    void (*reauthenticated)(bool ok); /* told of each; or NULL [any thread] */
 };
 
 /* How often connections authenticated again in place, and failed to. */
@@ -51,6 +52,7 @@ void kb_auth_close(struct kb_security *security);
 void kb_login_versions_known(struct kb_login *login, int16_t authenticate);
 
 /* [any thread] */
-const struct kb_auth_counts *kb_auth_counts(const struct kb_security *security);
+const struct kb_auth_counts *
+kb_auth_counts_of(const struct kb_security *security);
 
 #endif

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pumps between a client that speaks as librdkafka does and a broker that is
+// a thread: greetings, errors as text, re-authentication between requests, and
+// 64 connections that open and close at once (for TSan).
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+extern "C" {
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "kafka/auth.h"
+#include "kafka/pump_set.h"
+}
+
+namespace
+{
+std::string be16(unsigned value)
+{
+    return {static_cast<char>(value >> 8), static_cast<char>(value)};
+}
+
+std::string be32(uint32_t value)
+{
+    return be16(value >> 16) + be16(value & 0xffff);
+}
+
+std::string str16(const std::string &text)
+{
+    return be16(static_cast<unsigned>(text.size())) + text;
+}
+
+bool send_all(int fd, const std::string &bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes.size()) {
+        ssize_t n =
+            send(fd, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+        if (n <= 0)
+            return false;
+        at += static_cast<size_t>(n);
+    }
+    return true;
+}
+
+bool read_all(int fd, char *to, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = recv(fd, to, len, 0);
+        if (n <= 0)
+            return false;
+        to += n;
+        len -= static_cast<size_t>(n);
+    }
+    return true;
+}
+
+bool read_frame(int fd, std::string *frame)
+{
+    char head[4];
+
+    if (!read_all(fd, head, sizeof head))
+        return false;
+    frame->resize(kb_load_be32(head));
+    return frame->size() < (1u << 24) &&
+           read_all(fd, &(*frame)[0], frame->size());
+}
+
+// Knows ApiVersions, SASL, and api 3, which it answers with its own bytes.
+class Broker
+{
+  public:
+    explicit Broker(uint32_t session_ms) : session_ms_(session_ms)
+    {
+        struct sockaddr_in addr = {};
+        socklen_t len = sizeof addr;
+
+        fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        addr.sin_family = AF_INET;
+        addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (bind(fd_, reinterpret_cast<struct sockaddr *>(&addr), len) != 0 ||
+            listen(fd_, 128) != 0)
+            std::abort();
+        (void)getsockname(fd_, reinterpret_cast<struct sockaddr *>(&addr),
+                          &len);
+        port_ = ntohs(addr.sin_port);
+        accepter_ = std::thread([this] { accept_all(); });
+    }
+
+    ~Broker()
+    {
+        (void)shutdown(fd_, SHUT_RDWR);
+        accepter_.join();
+        for (auto &server : servers_)
+            server.join();
+        (void)close(fd_);
+    }
+
+    std::string node() const
+    {
+        return "127.0.0.1:" + std::to_string(port_);
+    }
+
+    std::atomic<unsigned> logins{0};
+    std::atomic<unsigned> early{0}; // requests in the middle of a login
+
+  private:
+    void accept_all()
+    {
+        for (;;) {
+            int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+            if (fd < 0)
+                return;
+            servers_.emplace_back([this, fd] { serve(fd); });
+        }
+    }
+
+    void serve(int fd)
+    {
+        std::string frame;
+        bool logging_in = false;
+
+        while (read_frame(fd, &frame) && frame.size() >= 10) {
+            unsigned api = kb_load_be16(frame.data());
+            std::string body;
+
+            if (api == 18) {
+                body = be16(0) + be32(3) + be16(17) + be16(0) + be16(1) +
+                       be16(36) + be16(0) + be16(1) + be16(3) + be16(0) +
+                       be16(4);
+            } else if (api == 17) {
+                logging_in = true;
+                body = be16(0) + be32(1) + str16("PLAIN");
+            } else if (api == 36) {
+                bool good = frame.find("alice-secret") != std::string::npos;
+                logging_in = false;
+                logins++;
+                body = be16(good ? 0 : 58) +
+                       (good ? be16(0xffff) : str16("no such user")) + be32(0) +
+                       be32(0) + be32(session_ms_);
+            } else {
+                if (logging_in)
+                    early++;
+                body = frame.substr(8);
+            }
+            body = frame.substr(4, 4) + body;
+            if (!send_all(fd, be32(static_cast<uint32_t>(body.size())) + body))
+                break;
+        }
+        (void)close(fd);
+    }
+
+    uint32_t session_ms_;
+    int fd_ = -1;
+    uint16_t port_ = 0;
+    std::thread accepter_;
+    std::vector<std::thread> servers_;
+};
+
+std::string request(unsigned api, uint32_t correlation, const std::string &body)
+{
+    std::string all =
+        be16(api) + be16(0) + be32(correlation) + str16("test") + body;
+
+    return be32(static_cast<uint32_t>(all.size())) + all;
+}
+} // namespace
+
+class Pump : public ::testing::Test
+{
+  protected:
+    void open(const char *password, bool with_sasl = true)
+    {
+        static const char *const dirs[] = {KB_TEST_PLUGIN_DIR};
+
+        kvs[0] = {"sasl_username", "alice"};
+        kvs[1] = {"sasl_password", password};
+        ASSERT_EQ(kb_registry_init(&registry, dirs, 1, &err), KBP_OK);
+        settings.sasl = with_sasl;
+        settings.mechanism = "PLAIN";
+        settings.sasl_values = kvs;
+        settings.sasl_value_count = 2;
+        ASSERT_EQ(kb_auth_open(&settings, &registry, nullptr, &security, &err),
+                  KBP_OK)
+            << err.message;
+        kb_net_config_init(&net, nullptr);
+        net.security = security;
+        options.net = &net;
+        ASSERT_EQ(kb_pump_set_new(&options, &set, &err), KBP_OK);
+    }
+
+    void TearDown() override
+    {
+        kb_pump_set_free(set);
+        kb_auth_close(security);
+        kb_registry_release(&registry);
+    }
+
+    // A blocking descriptor, as a test wants it.
+    int dial(const std::string &node)
+    {
+        int fd = kb_pump_set_socket(set);
+
+        EXPECT_GE(fd, 0);
+        EXPECT_EQ(kb_pump_set_connect(set, fd, node.c_str()), 0);
+        (void)fcntl_blocking(fd);
+        return fd;
+    }
+
+    static int fcntl_blocking(int fd);
+
+    // What librdkafka does first; the error code and text of the last answer.
+    static int greet(int fd, std::string *text = nullptr)
+    {
+        std::string frame;
+
+        if (!send_all(fd, request(18, 1, "")) || !read_frame(fd, &frame) ||
+            !send_all(fd, request(17, 2, str16("PLAIN"))) ||
+            !read_frame(fd, &frame) ||
+            !send_all(fd,
+                      request(36, 3, be32(5) + std::string("\0u\0pw", 5))) ||
+            !read_frame(fd, &frame) || frame.size() < 8)
+            return -1;
+        int code = static_cast<int16_t>(kb_load_be16(frame.data() + 4));
+        int16_t len = static_cast<int16_t>(kb_load_be16(frame.data() + 6));
+        if (text && len > 0)
+            *text = frame.substr(8, static_cast<size_t>(len));
+        return code;
+    }
+
+    // Requests sent ahead, with answers of their own size; in order, all.
+    static bool talk(int fd, unsigned count, unsigned pause_ms)
+    {
+        std::thread sender([=] {
+            for (unsigned i = 0; i < count; i++) {
+                if (!send_all(fd,
+                              request(3, 100 + i, std::string(i % 5000, 'x'))))
+                    return;
+                if (pause_ms)
+                    std::this_thread::sleep_for(
+                        std::chrono::milliseconds(pause_ms));
+            }
+        });
+        bool ok = true;
+        for (unsigned i = 0; i < count && ok; i++) {
+            std::string frame;
+            ok = read_frame(fd, &frame) &&
+                 kb_load_be32(frame.data()) == 100 + i &&
+                 frame.size() == 4 + 6 + i % 5000;
+        }
+        if (!ok)
+            (void)shutdown(fd, SHUT_RDWR);
+        sender.join();
+        return ok;
+    }
+
+    void hang_up(int fd)
+    {
+        (void)kb_pump_set_close(set, fd);
+    }
+
+    struct kb_registry registry = {};
+    struct kb_kv kvs[2] = {};
+    struct kb_auth_settings settings = {};
+    struct kb_security *security = nullptr;
+    struct kb_net_config net = {};
+    struct kb_pump_options options = {};
+    struct kb_pump_set *set = nullptr;
+    struct kbp_error err = KB_ERR_INIT;
+};
+
+#include <fcntl.h>
+
+int Pump::fcntl_blocking(int fd)
+{
+    return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+}
+
+TEST_F(Pump, GreetsAndCarriesFrames)
+{
+    Broker broker(0);
+
+    open("alice-secret");
+    int fd = dial(broker.node());
+    EXPECT_EQ(greet(fd), 0);
+    EXPECT_TRUE(talk(fd, 300, 0));
+    EXPECT_EQ(broker.logins, 1u);
+    hang_up(fd);
+}
+
+TEST_F(Pump, AuthenticatesAgainBetweenRequests)
+{
+    Broker broker(1400);
+
+    open("alice-secret");
+    int fd = dial(broker.node());
+    ASSERT_EQ(greet(fd), 0);
+    EXPECT_TRUE(talk(fd, 400, 10));
+    EXPECT_GE(broker.logins, 4u);
+    EXPECT_EQ(broker.early, 0u);
+    EXPECT_EQ(kb_auth_counts_of(security)->failures, 0u);
+    hang_up(fd);
+}
+
+TEST_F(Pump, TellsWhyTheBrokerRefused)
+{
+    Broker broker(0);
+    std::string text;
+
+    open("wrong");
+    int fd = dial(broker.node());
+    EXPECT_EQ(greet(fd, &text), 58);
+    EXPECT_NE(text.find("no such user"), std::string::npos) << text;
+    EXPECT_EQ(text.find("wrong"), std::string::npos) << text;
+    hang_up(fd);
+}
+
+TEST_F(Pump, TellsThatNobodyIsThere)
+{
+    std::string text;
+
+    open("alice-secret");
+    int fd = dial("127.0.0.1:9");
+    EXPECT_EQ(greet(fd, &text), -195);
+    EXPECT_NE(text.find("127.0.0.1"), std::string::npos) << text;
+    hang_up(fd);
+}
+
+TEST_F(Pump, EndsAtOnceWhenTheClientHangsUp)
+{
+    Broker broker(0);
+
+    open("alice-secret");
+    for (int i = 0; i < 20; i++) {
+        int fd = dial(i % 2 ? broker.node() : "192.0.2.1:9092");
+        hang_up(fd);
+    }
+    int64_t began = kb_now_ms();
+    kb_pump_set_free(set);
+    set = nullptr;
+    EXPECT_LT(kb_now_ms() - began, 2000);
+}
+
+TEST_F(Pump, CarriesManyConnectionsThatOpenAndClose)
+{
+    Broker broker(1400);
+    std::vector<std::thread> clients;
+    std::atomic<unsigned> good{0};
+
+    open("alice-secret");
+    for (unsigned i = 0; i < 64; i++)
+        clients.emplace_back([&, i] {
+            for (unsigned round = 0; round < 3; round++) {
+                int fd = dial(broker.node());
+                if (i % 4 == 3) {
+                    /* gone in the middle of its greeting */
+                    (void)send_all(fd, request(18, 1, ""));
+                    good++;
+                } else if (greet(fd) == 0 && talk(fd, 20, i % 3)) {
+                    good++;
+                }
+                hang_up(fd);
+            }
+        });
+    for (auto &client : clients)
+        client.join();
+    EXPECT_EQ(good, 64u * 3);
+    EXPECT_EQ(broker.early, 0u);
+}

@@ -247,6 +247,29 @@ case_kafka_2_1() {
     kafka_stop "$NODE"
 }
 
+# Leaders are asked at the same time, and again after they have moved.
+case_leaders_move() {
+    local log=$KB_WORK/leaders i
+    KAFKA_HEAP=256m kafka_cluster c "$KAFKA_4" 3
+    KAFKA_HEAP=256m kafka_start_cluster c
+    NODE=c1
+    OUT=$KB_WORK
+    client create -b "$(kafka_addr c1)" spread 9 3 >/dev/null
+    client load -b "$(kafka_addr c1)" spread --partitions 9 --records 900 \
+        >/dev/null
+    probe offsets spread -1 0 >"$OUT/offsets"
+    assert_eq "partitions with an end" 9 \
+        "$(grep -c 'NONE [1-9]' "$OUT/offsets")"
+    PROBE_REPEAT=40 probe offsets spread -1 0 >"$log" 2>&1 &
+    i=$!
+    sleep 1
+    kafka_kill c3
+    wait "$i" || fail "asking while a leader goes: $(tail -1 "$log")"
+    assert_eq "every answer is whole" 360 "$(grep -c 'NONE [1-9]' "$log")"
+    probe metadata spread >"$OUT/meta"
+    assert_lacks "leaders" "$OUT/meta" "leader 3"
+}
+
 case_wrong_addresses() {
     local port
     port=$(free_ports 1)

@@ -138,6 +138,7 @@ static int offsets(const char *topic, int64_t timestamp,
     int32_t leader;
     int32_t count = partitions_of(topic, &id, &leader);
     struct kb_offset_query *queries;
+    int64_t repeat;
     int32_t i;
 
     if (count < 0)
@@ -148,15 +149,22 @@ static int offsets(const char *topic, int64_t timestamp,
         queries[i].partition = i;
         queries[i].timestamp = timestamp;
     }
-    if (kb_client_list_offsets(client, queries, (size_t)count, isolation,
-                               kb_deadline_ms(10000), &err) != KBP_OK)
-        return failed("list offsets");
-    for (i = 0; i < count; i++)
-        printf("offset %s %" PRId32 " %s %" PRId64 " at %" PRId64
-               " epoch %" PRId32 "\n",
-               topic, i, kb_kafka_error_name(queries[i].error),
-               queries[i].offset, queries[i].at_timestamp,
-               queries[i].leader_epoch);
+    /* Again and again, where a test wants to see something happen. */
+    for (repeat = knob("PROBE_REPEAT", 1); repeat > 0; repeat--) {
+        if (kb_client_list_offsets(
+                client, queries, (size_t)count, isolation,
+                kb_deadline_ms(knob("PROBE_OFFSETS_MS", 20000)),
+                &err) != KBP_OK)
+            return failed("list offsets");
+        for (i = 0; i < count; i++)
+            printf("offset %s %" PRId32 " %s %" PRId64 " at %" PRId64
+                   " epoch %" PRId32 "\n",
+                   topic, i, kb_kafka_error_name(queries[i].error),
+                   queries[i].offset, queries[i].at_timestamp,
+                   queries[i].leader_epoch);
+        if (repeat > 1)
+            (void)kb_stop_sleep(&stop, 50);
+    }
     free(queries);
     return 0;
 }

@@ -287,4 +287,68 @@ case_a_leader_that_is_not_there_is_named() {
     assert_contains "the log" "$KB_WORK/nobody.err" "127.0.0.1:1"
 }
 
+# A broker without topic ids: only the last batch that was stored can tell.
+case_without_topic_ids_another_log_is_noticed() {
+    kafka_new old "$KAFKA_21"
+    kafka_start old
+    local on="-b $(kafka_addr old)"
+    # shellcheck disable=SC2086 # two words
+    client load $on mine --partitions 2 --records 1000
+    backup_yaml "$KB_WORK/old.yaml" id=old broker="$(kafka_addr old)" \
+        include=mine
+    kb_run 0 old1 backup -c "$KB_WORK/old.yaml" -f json
+    # shellcheck disable=SC2086
+    client load $on mine --partitions 2 --start 1000 --records 500
+    kb_run 0 old2 backup -c "$KB_WORK/old.yaml" -f json
+    assert_eq "records of the second run" 1000 "$(of old2 'd["records"]')"
+    assert_eq "generation" 1 "$(of old2 'd["partitions"][0]["generation"]')"
+    # shellcheck disable=SC2086
+    client delete $on mine
+    sleep 2
+    # Refilled past the end: by offsets alone it goes on where it was.
+    # shellcheck disable=SC2086
+    client load $on mine --partitions 2 --records 4000
+    kb_run 0 old3 backup -c "$KB_WORK/old.yaml" -f json
+    assert_contains "the log" "$KB_WORK/old3.err" "not the one that was stored"
+    assert_eq "records, by generation" "[1500, 1500, 4000, 4000]" \
+        "$(reads old '[p["total_records"] for p in parts]')"
+    # shellcheck disable=SC2086
+    client delete $on mine
+    sleep 2
+    # Shorter than what is stored.
+    # shellcheck disable=SC2086
+    client load $on mine --partitions 2 --records 10
+    kb_run 0 old4 backup -c "$KB_WORK/old.yaml" -f json
+    assert_contains "the log" "$KB_WORK/old4.err" "ends before what was stored"
+    assert_eq "generation" 3 "$(of old4 'd["partitions"][0]["generation"]')"
+    kb_run 0 old5 backup -c "$KB_WORK/old.yaml" -f json
+    assert_eq "records of the last run" 0 "$(of old5 'd["records"]')"
+    kafka_stop old
+}
+
+case_leaders_that_move_are_followed() {
+    kafka_cluster c "$KAFKA_4" 3
+    kafka_start c1 c2 c3
+    local addr
+    addr=$(kafka_cluster_addr c)
+    client load -b "$addr" moved --partitions 6 --records 15000 --size 100 \
+        --replicas 3
+    backup_yaml "$KB_WORK/moved.yaml" id=moved broker="${addr%%,*}" \
+        include=moved rate_limit_records_per_sec=8000 fetch_max_bytes=1MiB
+    kb_start moved backup -c "$KB_WORK/moved.yaml" -f json
+    sleep 2
+    client move -b "$addr" 2 moved
+    sleep 1
+    kafka_kill c2
+    sleep 2
+    kafka_start c2
+    kb_end moved 120
+    assert_eq "exit code" 0 "$KB_CODE"
+    assert_eq "records in the archive" 90000 \
+        "$(reads moved 'd[-1]["records"]')"
+    kafka_stop c1 || true
+    kafka_stop c2 || true
+    kafka_stop c3 || true
+}
+
 suite_main "$@"

@@ -260,6 +260,7 @@ static int carry_out(struct kb_restore_run *run, struct kb_topics *topics,
 
     if (status != KBP_OK)
         return status;
+    kb_debug("restore: checking the target");
     kb_topics_check(topics, run, found);
     if (run->config->restore.dry_run)
         return dry_run(run, topics, err);
@@ -276,6 +277,7 @@ static int carry_out(struct kb_restore_run *run, struct kb_topics *topics,
             run, topics, found && run->state.phase == KB_RESTORE_PRODUCE, err);
     if (status != KBP_OK)
         return status;
+    kb_debug("restore: producing");
     atomic_store_explicit(&run->progress->phase, KB_PHASE_RUNNING,
                           memory_order_relaxed);
     atomic_store_explicit(&run->progress->started_ms, kb_now_ms(),
@@ -285,11 +287,13 @@ static int carry_out(struct kb_restore_run *run, struct kb_topics *topics,
         for (i = 0; i < run->part_count; i++)
             failed = failed || run->parts[i].phase != KB_PART_DONE;
     }
+    kb_debug("restore: verifying");
     atomic_store_explicit(&run->progress->phase, KB_PHASE_FINISHING,
                           memory_order_relaxed);
     if (status == KBP_OK && !failed)
         status = kb_finish(run, err);
     if (status == KBP_OK) {
+        kb_debug("restore: reporting");
         choose_outcome(run);
         status = make_reports(run, err);
     }

@@ -373,7 +373,7 @@ int kb_topics_wait(struct kb_topics *topics, struct kb_restore_run *run,
             return kb_fail(err, KBP_ERR_TIMEOUT,
                            "waited %d s for the target's topics: %s",
                            LEADERS_MS / 1000, missing);
-        if (kb_stop_sleep(run->user_stop, 100))
+        if (kb_stop_sleep(run->user_stop, 50))
             return kb_fail_stopped(err);
     }
 }

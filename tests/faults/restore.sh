@@ -18,7 +18,7 @@ FORGET=producer.id.expiration.check.interval.ms=1000
 OLD=$((($(date +%s) - 30 * 86400) * 1000))
 
 suite_setup() {
-    kafka_new k "$KAFKA_4" $FORGET
+    kafka_new k "${KB_RESTORE_KAFKA:-$KAFKA_4}" $FORGET
     kafka_start k
 }
 

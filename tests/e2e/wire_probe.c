@@ -470,14 +470,17 @@ static int send_one(struct kb_conn *conn, int16_t version, const char *topic,
         .partitions = flight->wanted,
         .count = n,
     };
-    if (n == 0)
+    if (n == 0) {
+        free(flight->wanted);
         return 0;
+    }
     rc = kb_produce_encode(&body, version, &flight->request, &iov, &iov_count,
                            &err);
     if (rc != KBP_OK)
         return rc;
     rc = kb_conn_send(conn, KB_API_PRODUCE, version, iov, iov_count, &err);
     free(iov);
+    kb_buf_release(&body);
     return rc == KBP_OK ? 1 : rc;
 }
 
@@ -553,6 +556,12 @@ static int copy(const char *from, const char *to, bool show)
     }
     say_rate("produce", parts, count, start_ns, cpu);
     kb_conn_close(conn);
+    for (i = 0; i < count; i++) {
+        for (done = 0; done < parts[i].slice_count; done++)
+            kb_slice_release(&parts[i].slices[done]);
+        free(parts[i].slices);
+    }
+    free(parts);
     return 0;
 }
 

@@ -30,9 +30,9 @@ static size_t put_varint(uint8_t *to, int64_t value)
 
 static size_t varint_size(int64_t value)
 {
-    uint8_t scratch[VARINT_MAX];
+    uint64_t raw = (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
 
-    return put_varint(scratch, value);
+    return (size_t)(70 - __builtin_clzll(raw | 1)) / 7;
 }
 
 /* Bytes behind their length; -1 and none for null. */

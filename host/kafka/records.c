@@ -50,12 +50,23 @@ int kb_records_open(struct kb_records *it, const struct kb_batch *batch,
     return KBP_OK;
 }
 
-/* A varint that is an int32; others spoil the cursor. */
-static int32_t get_varint32(struct kb_cursor *c)
+/* Most varints of a record are one byte. */
+static inline int64_t get_varint(struct kb_cursor *c)
 {
-    int64_t value = kb_get_varint(c);
+    if (c->at < c->end && *c->at < 0x80 && !c->bad) {
+        uint8_t raw = *c->at++;
 
-    if (value < INT32_MIN || value > INT32_MAX) {
+        return (int64_t)(raw >> 1) ^ -(int64_t)(raw & 1);
+    }
+    return kb_get_varint(c);
+}
+
+/* A varint that is an int32; others spoil the cursor. */
+static inline int32_t get_varint32(struct kb_cursor *c)
+{
+    int64_t value = get_varint(c);
+
+    if (value != (int32_t)value) {
         c->bad = true;
         return 0;
     }
@@ -63,7 +74,7 @@ static int32_t get_varint32(struct kb_cursor *c)
 }
 
 /* Bytes behind their length; NULL and -1 for null. */
-static const uint8_t *get_bytes(struct kb_cursor *c, int32_t *len)
+static inline const uint8_t *get_bytes(struct kb_cursor *c, int32_t *len)
 {
     int32_t n = get_varint32(c);
 
@@ -98,7 +109,7 @@ static const char *read_record(struct kb_records *it, struct kb_cursor *c,
     int32_t offset_delta;
 
     (void)kb_get_u8(c);
-    timestamp_delta = kb_get_varint(c);
+    timestamp_delta = get_varint(c);
     offset_delta = get_varint32(c);
     r.key = get_bytes(c, &r.key_len);
     r.value = get_bytes(c, &r.value_len);

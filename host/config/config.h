@@ -249,6 +249,7 @@ struct kb_restore_settings {
     struct kb_retention_setting retention;
     bool allow_non_empty;    /* append to topics with records in them */
     bool allow_config_drift; /* existing topics whose configs alter records */
+    bool skip_damaged;       /* leave out what can't be read, and say so */
     bool purge_topics;
     struct kb_repartition_settings repartitioning;
 };

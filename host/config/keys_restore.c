@@ -94,6 +94,12 @@ static const struct kb_key restore_keys[] = {
      .at = RESTORE(purge_topics),
      .default_text = "false",
      .help = "delete all records of existing targets first"},
+    {.name = "skip_damaged",
+     .type = KB_KEY_BOOL,
+     .at = RESTORE(skip_damaged),
+     .default_text = "false",
+     .help = "leave out what is damaged in the archive, name it, and end as "
+             "incomplete; otherwise a partition ends at its first damage"},
     {.name = "include_original_offset_header",
      .type = KB_KEY_BOOL,
      .at = RESTORE(include_original_offset_header),

@@ -232,6 +232,7 @@ static int read_run(struct kb_loader *loader, struct kb_store_session *session,
         kb_budget_give(budget, (size_t)bytes + plain);
         return kb_fail_nomem(err, "frames");
     }
+    load->next = segment->frames[first + count - 1].desc.end;
     status = kb_segment_read(segment, session, first, count, block,
                              &load->frames, err);
     if (status != KBP_OK) {
@@ -242,7 +243,6 @@ static int read_run(struct kb_loader *loader, struct kb_store_session *session,
     load->loader = loader;
     load->held = slot;
     load->reserved = plain;
-    load->next = segment->frames[first + count - 1].desc.end;
     return KBP_OK;
 }
 
@@ -269,6 +269,7 @@ int kb_load_next(struct kb_loader *loader, struct kb_store_session *session,
 
         if (extent->segment == KB_NO_SEGMENT || !may_hold(spec, &extent->sums))
             continue;
+        load->next = until;
         status = get_segment(loader, session, extent->segment, &slot, err);
         if (status != KBP_OK)
             return status;

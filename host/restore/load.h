@@ -26,7 +26,8 @@ struct kb_load {
     void *held; /* the segment's place in the cache */
     struct kb_frame_run frames;
     size_t reserved; /* taken for frames that are yet to be decompressed */
-    int64_t next;    /* source offset to go on from after these */
+    int64_t next;    /* source offset to go on from after these; after a
+                        failure: to leave out what couldn't be read */
 };
 
 /*

@@ -301,7 +301,9 @@ static void choose_select(struct kb_plan *plan,
     spec->rebuilt_bytes = restore->produce_batch_bytes > REBUILT_MIN_BYTES
                               ? restore->produce_batch_bytes
                               : REBUILT_MIN_BYTES;
-    spec->small_bytes = SMALL_MAX_BYTES;
+    spec->small_bytes = restore->produce_batch_bytes < SMALL_MAX_BYTES
+                            ? (size_t)restore->produce_batch_bytes
+                            : SMALL_MAX_BYTES;
 }
 
 static void hash_text(uint64_t *hash, const char *text)

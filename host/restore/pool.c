@@ -5,6 +5,8 @@
  * Each takes the partition with the least that is ready; a partition is one
  * worker's at a time, so its order is kept.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -37,6 +39,28 @@ static struct kb_part *pick(struct kb_restore_run *run)
     return best;
 }
 
+/* Whether to go on without what can't be read: `restore.skip_damaged`. */
+static bool may_skip(const struct kb_restore_run *run, int status)
+{
+    return run->config->restore.skip_damaged &&
+           (status == KBP_ERR_CORRUPT || status == KBP_ERR_NOT_FOUND);
+}
+
+/* It is named, and the run isn't complete any more. */
+static void skip(struct kb_restore_run *run,
+                 const struct kb_part_source *source, int64_t from, int64_t to,
+                 struct kbp_error *err)
+{
+    char what[400];
+
+    (void)snprintf(what, sizeof what,
+                   "%s/%" PRId32 ": offsets [%" PRId64 ", %" PRId64
+                   ") are left out",
+                   source->generation->topic, source->log->partition, from, to);
+    kb_run_error(run, what, err);
+    kb_err_clear(err);
+}
+
 /* What was read of a source becomes batches that are ready. */
 static int take_run(struct worker *worker, struct kb_part *part,
                     const struct kb_part_source *source, struct kb_load *load,
@@ -52,31 +76,45 @@ static int take_run(struct worker *worker, struct kb_part *part,
 
         status = kb_load_batches(load, i, &worker->codecs, &run->budget,
                                  &batches, err);
-        if (status != KBP_OK)
-            break;
-        status = kb_decode_frame(desc, &batches, part->position, source->end,
-                                 &part->select, &worker->codecs, out, err);
-        kb_slice_release(&batches);
+        if (status == KBP_OK) {
+            status =
+                kb_decode_frame(desc, &batches, part->position, source->end,
+                                &part->select, &worker->codecs, out, err);
+            kb_slice_release(&batches);
+        }
         if (status != KBP_OK)
             (void)kb_err_wrap(err, "segment %s: frame at byte %llu",
                               load->frames.segment->key,
                               (unsigned long long)load->frames.segment
                                   ->frames[load->frames.first + i]
                                   .place);
+        if (may_skip(run, status)) {
+            skip(run, source, desc->start, desc->end, err);
+            status = KBP_OK;
+        }
     }
     return status;
 }
 
-/*
- * The next frames of a partition.  With `skip_damaged`, a frame that can't be
- * read alone is left out, and named.
- */
+/* The store couldn't give what is next: frame by frame then, or without it. */
+static void pass_damage(struct kb_restore_run *run, struct kb_part *part,
+                        const struct kb_part_source *source, int64_t next,
+                        struct kbp_error *err)
+{
+    if (part->careful) {
+        skip(run, source, part->position, next, err);
+        part->position = next;
+    }
+    kb_err_clear(err);
+    part->careful = !part->careful;
+}
+
+/* The next frames of a partition. */
 static int prepare(struct worker *worker, struct kb_part *part,
                    struct kb_ready_list *out, bool *exhausted,
                    struct kbp_error *err)
 {
     struct kb_restore_run *run = worker->run;
-    uint64_t max_bytes = run->run_bytes;
 
     while (part->at_source < part->source_count) {
         const struct kb_part_source *source = &part->sources[part->at_source];
@@ -94,7 +132,12 @@ static int prepare(struct worker *worker, struct kb_part *part,
             part->position = source->from;
         status = kb_load_next(run->loader, worker->session, source->generation,
                               source->log, part->select.spec, part->position,
-                              source->end, max_bytes, &run->budget, &load, err);
+                              source->end, part->careful ? 1 : run->run_bytes,
+                              &run->budget, &load, err);
+        if (may_skip(run, status)) {
+            pass_damage(run, part, source, load.next, err);
+            return KBP_OK;
+        }
         if (status == KBP_OK && !load.held) {
             part->at_source++;
             part->position = INT64_MIN;
@@ -106,6 +149,7 @@ static int prepare(struct worker *worker, struct kb_part *part,
             status = take_run(worker, part, source, &load, out, err);
             if (status == KBP_OK)
                 part->position = load.next;
+            part->careful = false;
             kb_load_release(&load, &run->budget);
         }
         return status;

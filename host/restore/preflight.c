@@ -72,6 +72,9 @@ static void check_sizes(struct kb_restore_run *run,
     topic->max_message_bytes = 0;
     if (config_number(topic, "max.message.bytes", &value)) {
         topic->max_message_bytes = value;
+        /* What we put together has to fit as well. */
+        if ((int64_t)run->plan.select.rebuilt_bytes > value / 4 * 3)
+            run->plan.select.rebuilt_bytes = (size_t)(value / 4 * 3);
         if (largest > value)
             refuse(run, topic,
                    "the largest batch has %" PRId64

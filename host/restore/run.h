@@ -56,6 +56,7 @@ struct kb_part {
     /* Of the worker that has it (`busy`). */
     size_t at_source;
     int64_t position; /* source offset to go on from */
+    bool careful;     /* frame by frame: one of the next is damaged */
     struct kb_select select;
 
     /* Under the lock. */

@@ -14,6 +14,8 @@ static const char *const original_headers[] = {
 
 #define ORIGINAL_HEADERS 4
 #define ADDED_HEADERS 3
+/* Lengths, deltas and added headers of a record, at the most. */
+#define RECORD_OVERHEAD 160
 
 void kb_select_init(struct kb_select *sel, const struct kb_select_spec *spec,
                     struct kb_budget *budget)
@@ -223,6 +225,22 @@ static void make_headers(struct added_headers *added, int32_t partition,
     add_header(added, 2, added->partition, 4);
 }
 
+/*
+ * A batch may be too large for a broker before it is compressed only if a
+ * single record is.
+ */
+static bool has_room(const struct kb_select *sel,
+                     const struct kb_record *record)
+{
+    size_t more = RECORD_OVERHEAD + record->headers_len;
+
+    if (record->key_len > 0)
+        more += (size_t)record->key_len;
+    if (record->value_len > 0)
+        more += (size_t)record->value_len;
+    return sel->builder.records.len + more <= sel->spec->rebuilt_bytes;
+}
+
 /* Put a record into the batch that is being built, or begin another. */
 static int add_record(struct kb_select *sel, const struct kb_record *record,
                       int codec, struct kb_codec_worker *codecs,
@@ -241,8 +259,7 @@ static int add_record(struct kb_select *sel, const struct kb_record *record,
     int status;
 
     if (sel->builder.count > 0 &&
-        (sel->codec != codec ||
-         sel->builder.records.len >= sel->spec->rebuilt_bytes)) {
+        (sel->codec != codec || !has_room(sel, record))) {
         status = kb_select_flush(sel, codecs, out, err);
         if (status != KBP_OK)
             return status;

@@ -289,6 +289,33 @@ PY
     assert_matches "the log" "$KB_WORK/damaged.log" "segment .*frame at byte"
 }
 
+case_damage_left_out() {
+    local segment lost
+    archive holed partitions=2 records=20000 time=now frame=65536 segments=2
+    segment=$(ls "$KB_WORK"/store/holed/segments/* | head -1)
+    python3 - "$segment" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(0, 2)
+    f.seek(f.tell() // 4)
+    byte = f.read(1)
+    f.seek(-1, 1)
+    f.write(bytes([byte[0] ^ 1]))
+PY
+    rm "$(ls "$KB_WORK"/store/holed/segments/* | tail -1)"
+    start holed "$(kafka_addr k)" "skip_damaged: true" \
+        "offset_report: $KB_WORK/holed.map"
+    finish 3
+    # half of it is gone with a segment, one frame by a flipped bit
+    assert_matches "the log" "$KB_WORK/holed.log" \
+        "holed/0: offsets \[10000, 20000\) are left out: .*no such"
+    assert_matches "the log" "$KB_WORK/holed.log" "are left out.*frame at byte"
+    lost=$(client dump -b "$(kafka_addr k)" holed | wc -l)
+    assert_at_least "records that are left" 18000 "$lost"
+    assert_at_most "records that are left" 19999 "$lost"
+    assert_contains "the report" "$KB_WORK/holed.json" '"verified": true'
+}
+
 case_missing_segment() {
     archive missing partitions=1 records=2000 time=now
     rm "$KB_WORK"/store/missing/segments/*

@@ -331,6 +331,20 @@ TEST_F(Select, LargeBatchEndsASmallOne)
     EXPECT_EQ(Walk().size(), 2u);
 }
 
+TEST_F(Select, WhatIsBuiltStaysWithinItsSize)
+{
+    spec_.small_bytes = 1 << 20;
+    spec_.rebuilt_bytes = 100000;
+    Begin();
+    for (int i = 0; i < 8; i++)
+        ASSERT_EQ(
+            Give(Make({{i, 1, std::string(i % 2 ? 90000 : 60000, 'x'), ""}})),
+            KBP_OK);
+    EXPECT_EQ(Walk().size(), 8u);
+    for (struct kb_ready *ready = out_.head; ready; ready = ready->next)
+        EXPECT_LT(ready->len, 100000u);
+}
+
 TEST_F(Select, TimesFarApartMakeTwoBatches)
 {
     spec_.small_bytes = 4096;

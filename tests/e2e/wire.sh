@@ -9,7 +9,7 @@ PROBE=$KB_BUILD/bin/wire_probe
 OUT=
 
 NODE= # the broker that is tested
-probe() { "$PROBE" "$(kafka_addr $NODE)" "$@"; }
+probe() { "$PROBE" "$(kafka_addr "$NODE")" "$@"; }
 
 # version_of API: the highest version the broker offers
 version_of() { awk -v api="$1" '$1 == "api" && $2 == api {print $4}' "$OUT/versions"; }
@@ -23,7 +23,7 @@ check_versions() { # FETCH PRODUCE METADATA
 
 check_metadata() { # yes|no: whether the broker has topic ids
     local v id=-
-    client create -b "$(kafka_addr $NODE)" meta 3 >/dev/null
+    client create -b "$(kafka_addr "$NODE")" meta 3 >/dev/null
     for v in $(seq 4 "$(version_of 3)"); do
         [ "$v" -gt 12 ] && break
         PROBE_METADATA=$v probe metadata meta nosuch >"$OUT/meta"
@@ -38,7 +38,7 @@ check_metadata() { # yes|no: whether the broker has topic ids
             assert_contains "metadata v$v" "$OUT/meta" "leader 1 epoch 0"
         fi
     done
-    client topics -b "$(kafka_addr $NODE)" >"$OUT/topics"
+    client topics -b "$(kafka_addr "$NODE")" >"$OUT/topics"
     assert_lacks "topics: asking must create none" "$OUT/topics" nosuch
 }
 
@@ -85,7 +85,7 @@ check_fetch() {
 }
 
 check_oversized() {
-    client load -b "$(kafka_addr $NODE)" large --records 3 --size 5000000 \
+    client load -b "$(kafka_addr "$NODE")" large --records 3 --size 5000000 \
         --batch 1 >/dev/null
     PROBE_PART_BYTES=1000 PROBE_MAX_BYTES=1000 probe fetch large >"$OUT/large"
     assert_matches "a batch beyond all limits" "$OUT/large" '^fetch 3 recs'
@@ -94,18 +94,18 @@ check_oversized() {
 check_produce() {
     local v pairs=()
     for v in $(seq 3 "$(version_of 0)"); do
-        client create -b "$(kafka_addr $NODE)" "copy.$v" 1 \
+        client create -b "$(kafka_addr "$NODE")" "copy.$v" 1 \
             --config retention.ms=-1 >/dev/null
         PROBE_PRODUCE=$v probe copy loaded "copy.$v" >"$OUT/copy"
         assert_contains "Produce" "$OUT/copy" "version $v"
         pairs+=("loaded=copy.$v")
     done
-    client compare -b "$(kafka_addr $NODE)" --min 3000 "${pairs[@]}" \
+    client compare -b "$(kafka_addr "$NODE")" --min 3000 "${pairs[@]}" \
         >"$OUT/compare" || fail "$(cat "$OUT/compare")"
 }
 
 check_idempotent() {
-    client create -b "$(kafka_addr $NODE)" idem 1 >/dev/null
+    client create -b "$(kafka_addr "$NODE")" idem 1 >/dev/null
     probe idempotent idem >"$OUT/idem"
     assert_eq "an idempotent producer's batches" \
         "NONE 0 NONE 0 NONE 3 OUT_OF_ORDER_SEQUENCE_NUMBER -1 NONE 6 INVALID_PRODUCER_EPOCH -1" \
@@ -113,7 +113,7 @@ check_idempotent() {
 }
 
 check_configs() { # yes|no: whether configs can be taken back
-    client create -b "$(kafka_addr $NODE)" conf 1 \
+    client create -b "$(kafka_addr "$NODE")" conf 1 \
         --config retention.ms=1234567,segment.ms=7654321 >/dev/null
     probe alter conf retention.ms=-1 cleanup.policy=compact >/dev/null
     probe admin configs conf | grep ^config | sort >"$OUT/configs"
@@ -150,14 +150,14 @@ check_producers() {
 
 # A batch that is larger than the quota of ten seconds never gets through.
 check_throttle() {
-    client load -b "$(kafka_addr $NODE)" quota --records 3 --size 5000000 \
+    client load -b "$(kafka_addr "$NODE")" quota --records 3 --size 5000000 \
         --batch 1 >/dev/null
-    client quota -b "$(kafka_addr $NODE)" kafka-backup 1000000 1000000
+    client quota -b "$(kafka_addr "$NODE")" kafka-backup 1000000 1000000
     PROBE_REQUEST_MS=500 probe fetch quota >"$OUT/throttle" ||
         fail "throttled: $(cat "$OUT/throttle")"
     assert_matches "a quota was hit" "$OUT/throttle" '^throttle [1-9]'
     assert_matches "and nothing is lost" "$OUT/throttle" '^fetch 3 recs'
-    client quota -b "$(kafka_addr $NODE)" kafka-backup 0 0
+    client quota -b "$(kafka_addr "$NODE")" kafka-backup 0 0
 }
 
 check_admin() { # yes|no: no for the preview of KRaft
@@ -192,7 +192,7 @@ common_checks() {
     mkdir -p "$OUT"
     kafka_new "$NODE" "$version" "${@:7}"
     kafka_start "$NODE"
-    client load -b "$(kafka_addr $NODE)" loaded --records 3000 --batch 100 \
+    client load -b "$(kafka_addr "$NODE")" loaded --records 3000 --batch 100 \
         --compression lz4 --timestamp 1700000000000 \
         --config retention.ms=-1 >/dev/null
     check_versions "$2" "$3" "$4"
@@ -206,7 +206,7 @@ common_checks() {
 }
 
 txn_checks() {
-    client fill -b "$(kafka_addr $NODE)" open txn >/dev/null
+    client fill -b "$(kafka_addr "$NODE")" open txn >/dev/null
     check_isolation
     check_aborted
     check_idempotent

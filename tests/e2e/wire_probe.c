@@ -287,7 +287,7 @@ static int fetch_all(struct kb_conn *conn, const char *topic,
         struct kb_fetch_request request = {
             .max_wait_ms = (int32_t)knob("PROBE_WAIT", 100),
             .min_bytes = 1,
-            .max_bytes = (int32_t)knob("PROBE_MAX_BYTES", 64 << 20),
+            .max_bytes = (int32_t)knob("PROBE_MAX_BYTES", 16 << 20),
             .isolation = (enum kb_isolation)knob("PROBE_ISOLATION", 0),
             .client_rack = "",
             .partitions = wanted,

@@ -1,0 +1,244 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# options.sh - what a restore can be asked for: windows of time, partitions,
+# mappings, consumer groups, headers, configs; and what it reports.
+. "$(dirname "$0")/../lib/lib.sh"
+
+BASE=1700000000000
+
+suite_setup() {
+    local b
+    kafka_new k "$KAFKA_4"
+    kafka_start k
+    b=$(kafka_addr k)
+    # record i has the time BASE + 1000 * i, in both partitions
+    client load -b "$b" timed --partitions 2 --records 1000 --batch 37 \
+        --timestamp $BASE --step 1000
+    client load -b "$b" packed --partitions 3 --records 1000 --batch 37 \
+        --timestamp $BASE --step 1000 --compression zstd
+    client fill -b "$b" times txn-interleaved compacted delete-records ones \
+        >"$KB_WORK/filled" 2>"$KB_WORK/fill.err"
+    client commit -b "$b" readers timed:0=400 timed:1=1000 packed:2=5
+    client commit -b "$b" behind delete-records:0=10 delete-records:3=50 \
+        txn-interleaved:0=20
+    backup_yaml "$KB_WORK/b.yaml" id=all broker="$b"
+    kb_run 0 all backup -c "$KB_WORK/b.yaml"
+    validate_deep all
+}
+
+B() { kafka_addr k; }
+
+restore_all() { # LABEL K=V...
+    local label=$1
+    shift
+    restore_yaml "$KB_WORK/r.yaml" id=all broker="$(B)" create_topics=true \
+        restore_id="$label" "$@"
+    kb_run 0 "$label" restore -c "$KB_WORK/r.yaml" -f json
+}
+
+case_time_window() {
+    local from=$((BASE + 123456)) to=$((BASE + 700000))
+    restore_all window include=timed,packed \
+        map=timed=w.timed,packed=w.packed time_window_start=$from \
+        time_window_end=$to
+    client compare -b "$(B)" --window "$from:$to" --min $((577 * 5)) \
+        timed=w.timed packed=w.packed
+}
+
+# Times that go backwards, are 0 and -1: by record, whatever the batch says.
+case_time_window_out_of_order() {
+    restore_all window0 include=times map=times=w0.times time_window_start=0 \
+        time_window_end=1
+    client compare -b "$(B)" --window 0:1 --min 20 times=w0.times
+    # inclusive at both ends
+    restore_all window1 include=timed map=timed=w1.timed \
+        time_window_start=$((BASE + 5000)) time_window_end=$((BASE + 7000))
+    assert_eq "records of 3 seconds" $'w1.timed\t0\t0\t3' \
+        "$(client ends -b "$(B)" w1.timed | head -1)"
+}
+
+case_source_partitions_and_partition_mapping() {
+    restore_all part include=packed map=packed=p.packed \
+        source_partitions='[0, 2]' partition_mapping='{0: 2, 2: 0}'
+    client compare -b "$(B)" --source-partitions 0,2 --partitions 0=2,2=0 \
+        --min 2000 packed=p.packed
+}
+
+case_consumer_groups() {
+    restore_all groups include=timed,packed,delete-records,txn-interleaved \
+        map=timed=g.timed,packed=g.packed,delete-records=g.delrec,txn-interleaved=g.txn \
+        reset_consumer_offsets=true consumer_groups='["readers", "behind"]' \
+        group_mapping='{"readers": "g.readers", "behind": "g.behind"}'
+    client group -b "$(B)" g.readers | cut -f1-3 >"$KB_WORK/readers"
+    assert_contains "offsets of g.readers" "$KB_WORK/readers" $'g.timed\t0\t400'
+    assert_contains "offsets of g.readers" "$KB_WORK/readers" $'g.timed\t1\t1000'
+    assert_contains "offsets of g.readers" "$KB_WORK/readers" $'g.packed\t2\t5'
+    client group -b "$(B)" g.behind | cut -f1-3 >"$KB_WORK/behind"
+    # 10 was deleted: the first record that is there, 57, is restored at 0
+    assert_contains "offsets of g.behind" "$KB_WORK/behind" $'g.delrec\t0\t0'
+    assert_contains "offsets of g.behind" "$KB_WORK/behind" $'g.delrec\t3\t50'
+    assert_contains "offsets of g.behind" "$KB_WORK/behind" $'g.txn\t0\t'
+}
+
+# Where each record of the source is in the target, checked record by record.
+case_offset_mapping() {
+    restore_all mapping include=txn-interleaved,compacted-zstd \
+        map=txn-interleaved=m.txn,compacted-zstd=m.compacted
+    kb_run 0 map show-offset-mapping -p "$KB_WORK/store" -b all --restore-id mapping \
+        -f csv
+    client dump -b "$(B)" txn-interleaved compacted-zstd >"$KB_WORK/source"
+    client dump -b "$(B)" m.txn m.compacted >"$KB_WORK/target"
+    python3 - "$KB_WORK/map.out" "$KB_WORK/source" "$KB_WORK/target" <<'PY' ||
+import csv, sys
+names = {"txn-interleaved": "m.txn", "compacted-zstd": "m.compacted"}
+
+def load(path):
+    logs = {}
+    for line in open(path):
+        topic, partition, offset, rest = line.rstrip("\n").split("\t", 3)
+        logs.setdefault((topic, int(partition)), []).append((int(offset), rest))
+    return logs
+
+source, target = load(sys.argv[2]), load(sys.argv[3])
+rows = list(csv.DictReader(open(sys.argv[1])))
+print("    columns:", ", ".join(rows[0]))
+
+def col(row, *words):
+    for name in row:
+        if all(w in name for w in words):
+            return row[name]
+    sys.exit("no column with %s in %s" % (words, list(row)))
+
+checked = 0
+for (topic, partition), records in source.items():
+    where = dict(target[(names[topic], partition)])
+    runs = [(int(col(r, "source", "first")), int(col(r, "source", "last")),
+             int(col(r, "target", "first"))) for r in rows
+            if r["topic"] == topic and int(r["partition"]) == partition]
+    for offset, text in records:
+        hit = [t + offset - a for a, b, t in runs if a <= offset <= b]
+        if len(hit) != 1:
+            sys.exit("%s-%d offset %d maps to %s" % (topic, partition, offset, hit))
+        if where.get(hit[0]) != text:
+            sys.exit("%s-%d offset %d is not at %d" % (topic, partition, offset, hit[0]))
+        checked += 1
+print("    %d records are where the mapping says" % checked)
+sys.exit(checked < 700)
+PY
+        fail "the offset mapping is wrong"
+}
+
+case_original_offset_headers() {
+    restore_all headers include=timed map=timed=h.timed \
+        include_original_offset_header=true
+    client compare -b "$(B)" --min 2000 --strip-headers \
+        x-original-offset,x-original-timestamp,x-source-partition \
+        timed=h.timed
+    client dump -b "$(B)" h.timed >"$KB_WORK/dump"
+    # record 258 (0x102) of partition 1, little-endian
+    assert_contains "headers" "$KB_WORK/dump" "'x-original-offset'=x0201000000000000"
+    assert_eq "records with the header" 2000 \
+        "$(grep -c "'x-source-partition'=x" "$KB_WORK/dump")"
+}
+
+case_dry_run_writes_nothing() {
+    local before after
+    client topics -b "$(B)" >"$KB_WORK/before"
+    restore_yaml "$KB_WORK/r.yaml" id=all broker="$(B)" create_topics=true \
+        include=timed map=timed=dry.timed dry_run=true
+    before=$(find "$KB_WORK/store" -type f | sort | xargs sha256sum | sha256sum)
+    kb_run 0 dry restore -c "$KB_WORK/r.yaml" -f json
+    kb_run 0 dry2 validate-restore -c "$KB_WORK/r.yaml" -f json
+    after=$(find "$KB_WORK/store" -type f | sort | xargs sha256sum | sha256sum)
+    client topics -b "$(B)" >"$KB_WORK/after"
+    diff "$KB_WORK/before" "$KB_WORK/after" >&2 || fail "a dry run made a topic"
+    assert_eq "the store after a dry run" "$before" "$after"
+    python3 -c '
+import json, sys
+r = json.load(open(sys.argv[1]))
+sys.exit(r["records_to_restore"] != 2000 or not r["valid"])' \
+        "$KB_WORK/dry2.out" || fail "the dry run counts wrong"
+}
+
+case_dry_run_says_what_would_be_refused() {
+    restore_yaml "$KB_WORK/r.yaml" id=all broker="$(B)" include=timed \
+        create_topics=true default_replication_factor=3 map=timed=rf3
+    kb_run $KB_INVALID dry validate-restore -c "$KB_WORK/r.yaml"
+    cat "$KB_WORK/dry.out" "$KB_WORK/dry.err" >"$KB_WORK/dry.all"
+    assert_matches "the preflight" "$KB_WORK/dry.all" "replication"
+}
+
+case_configs_travel() {
+    local b
+    b=$(B)
+    client create -b "$b" conf 3 1 --config \
+        cleanup.policy=compact,segment.bytes=5000000,max.message.bytes=3000000,retention.ms=12345678901234,compression.type=gzip
+    backup_yaml "$KB_WORK/c.yaml" id=conf broker="$b" include=conf
+    kb_run 0 conf backup -c "$KB_WORK/c.yaml"
+    restore_yaml "$KB_WORK/r.yaml" id=conf broker="$b" create_topics=true \
+        map=conf=r.conf topic_config_overrides='{"segment.bytes": "7000000"}'
+    kb_run 0 rconf restore -c "$KB_WORK/r.yaml"
+    client configs -b "$b" r.conf >"$KB_WORK/configs"
+    for want in cleanup.policy=compact segment.bytes=7000000 \
+        max.message.bytes=3000000 retention.ms=12345678901234 \
+        compression.type=gzip; do
+        assert_contains "configs of the restored topic" "$KB_WORK/configs" \
+            "$want"
+    done
+    assert_contains "partitions" <(client describe -b "$b" r.conf) partitions=3
+}
+
+# The captured retention would delete what was just restored.
+case_retention_that_would_delete() {
+    local b
+    b=$(B)
+    client set-config -b "$b" timed retention.ms=9000000000000
+    backup_yaml "$KB_WORK/ret.yaml" id=ret broker="$b" include=timed
+    kb_run 0 ret backup -c "$KB_WORK/ret.yaml"
+    # as if it had been captured before: a week, and records of 2023
+    restore_yaml "$KB_WORK/r.yaml" id=ret broker="$b" create_topics=true \
+        map=timed=ret.timed topic_config_overrides='{"retention.ms": "604800000"}'
+    kb_run 0 rret restore -c "$KB_WORK/r.yaml"
+    assert_matches "the warning" "$KB_WORK/rret.err" "retention"
+    sleep 4 # the broker looks every second
+    client verify -b "$b" ret.timed --records 1000 ||
+        fail "retention deleted what was restored"
+}
+
+case_small_batches_are_joined() {
+    restore_all ones include=ones map=ones=o.ones
+    client compare -b "$(B)" --min 3000 ones=o.ones
+    client batches -b "$(B)" ones --partition 0 | wc -l >"$KB_WORK/n1"
+    client batches -b "$(B)" o.ones --partition 0 | wc -l >"$KB_WORK/n2"
+    note "$(cat "$KB_WORK/n1") batches became $(cat "$KB_WORK/n2")"
+    assert_at_most "batches of the restored topic" 100 "$(cat "$KB_WORK/n2")"
+}
+
+case_purge() {
+    restore_all purge1 include=timed map=timed=purged
+    restore_yaml "$KB_WORK/r.yaml" id=all broker="$(B)" restore_id=purge2 \
+        include=timed map=timed=purged purge_topics=true
+    kb_run 0 purge2 restore -c "$KB_WORK/r.yaml"
+    client verify -b "$(B)" purged --records 1000
+}
+
+case_rate_limit() {
+    local began=$SECONDS took
+    restore_all rate include=timed map=timed=rate.timed \
+        rate_limit_records_per_sec=400
+    took=$((SECONDS - began))
+    note "2,000 records at 400 a second: $took s"
+    assert_at_least "seconds" 3 "$took"
+    assert_at_most "seconds" 30 "$took"
+    client verify -b "$(B)" rate.timed --records 1000
+}
+
+case_patterns() {
+    restore_yaml "$KB_WORK/r.yaml" id=all broker="$(B)" create_topics=true \
+        include='~^tim|pack' exclude='times' restore_id=patterns \
+        map=timed=pat.timed,packed=pat.packed
+    kb_run 0 patterns restore -c "$KB_WORK/r.yaml"
+    client compare -b "$(B)" --min 5000 timed=pat.timed packed=pat.packed
+}
+
+suite_main "$@"

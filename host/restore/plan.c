@@ -15,6 +15,7 @@
 #define REBUILT_MIN_BYTES 16384
 /* A batch of this size costs a broker more than its request does. */
 #define SMALL_MAX_BYTES 8192
+#define SMALL_PLAIN_MAX_BYTES 32768
 
 static const char *const brokers_topics[] = {
     "__consumer_offsets", "__transaction_state", "__share_group_state",
@@ -283,6 +284,11 @@ static int by_target(const void *left, const void *right)
     return a->log->partition < b->log->partition ? -1 : 1;
 }
 
+static size_t least(uint64_t a, size_t b)
+{
+    return a < b ? (size_t)a : b;
+}
+
 static void choose_select(struct kb_plan *plan,
                           const struct kb_restore_settings *restore)
 {
@@ -301,9 +307,9 @@ static void choose_select(struct kb_plan *plan,
     spec->rebuilt_bytes = restore->produce_batch_bytes > REBUILT_MIN_BYTES
                               ? restore->produce_batch_bytes
                               : REBUILT_MIN_BYTES;
-    spec->small_bytes = restore->produce_batch_bytes < SMALL_MAX_BYTES
-                            ? (size_t)restore->produce_batch_bytes
-                            : SMALL_MAX_BYTES;
+    spec->small_bytes = least(restore->produce_batch_bytes, SMALL_MAX_BYTES);
+    spec->small_plain_bytes =
+        least(restore->produce_batch_bytes, SMALL_PLAIN_MAX_BYTES);
 }
 
 static void hash_text(uint64_t *hash, const char *text)

@@ -370,12 +370,23 @@ static bool can_go_verbatim(const struct kb_select *sel,
     return sel->skip == 0 || sel->skip >= (uint64_t)batch->count;
 }
 
+/*
+ * What isn't compressed is joined for the price of a copy: a producer's usual
+ * batches, too, which cost a broker more as they are.
+ */
+static size_t small_bytes(const struct kb_select_spec *spec,
+                          const struct kb_batch *batch)
+{
+    return batch->attributes & KB_BATCH_CODEC ? spec->small_bytes
+                                              : spec->small_plain_bytes;
+}
+
 int kb_select_batch(struct kb_select *sel, const struct kb_batch *batch,
                     struct kb_block *block, int64_t from, int64_t end,
                     bool inside, struct kb_codec_worker *codecs,
                     struct kb_ready_list *out, struct kbp_error *err)
 {
-    const bool small = batch->len < sel->spec->small_bytes;
+    const bool small = batch->len < small_bytes(sel->spec, batch);
     int status;
 
     if (batch->count == 0 || (batch->attributes & KB_BATCH_CONTROL) ||

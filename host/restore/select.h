@@ -25,6 +25,7 @@ struct kb_select_spec {
     bool add_original_headers; /* x-original-offset and its siblings */
     bool strip_headers;        /* those of the reference, found in records */
     size_t small_bytes;        /* batches below it are put together; 0: none */
+    size_t small_plain_bytes;  /* the same for those that aren't compressed */
     size_t rebuilt_bytes;      /* of plain records, to end a batch that is
                                   built */
 };

@@ -291,6 +291,7 @@ TEST_F(Select, WindowGoesByEachRecordsTime)
 TEST_F(Select, SmallBatchesBecomeLargeOnes)
 {
     spec_.small_bytes = 4096;
+    spec_.small_plain_bytes = 4096;
     spec_.rebuilt_bytes = 2000;
     Begin();
     for (int i = 0; i < 100; i++)
@@ -309,6 +310,7 @@ TEST_F(Select, SmallBatchesBecomeLargeOnes)
 TEST_F(Select, CodecsAreNotMixed)
 {
     spec_.small_bytes = 4096;
+    spec_.small_plain_bytes = 4096;
     Begin();
     for (int i = 0; i < 6; i++)
         ASSERT_EQ(Give(Make({{i, 1, "v", ""}}, i < 3 ? 3 : 4)), KBP_OK);
@@ -321,6 +323,7 @@ TEST_F(Select, CodecsAreNotMixed)
 TEST_F(Select, LargeBatchEndsASmallOne)
 {
     spec_.small_bytes = 500;
+    spec_.small_plain_bytes = 500;
     Begin();
     ASSERT_EQ(Give(Make({{0, 1, "v", ""}})), KBP_OK);
     EXPECT_EQ(out_.count, 0u);
@@ -334,6 +337,7 @@ TEST_F(Select, LargeBatchEndsASmallOne)
 TEST_F(Select, WhatIsBuiltStaysWithinItsSize)
 {
     spec_.small_bytes = 1 << 20;
+    spec_.small_plain_bytes = 1 << 20;
     spec_.rebuilt_bytes = 100000;
     Begin();
     for (int i = 0; i < 8; i++)
@@ -348,6 +352,7 @@ TEST_F(Select, WhatIsBuiltStaysWithinItsSize)
 TEST_F(Select, TimesFarApartMakeTwoBatches)
 {
     spec_.small_bytes = 4096;
+    spec_.small_plain_bytes = 4096;
     Begin();
     ASSERT_EQ(Give(Make({{0, INT64_MAX - 1, "late", ""}})), KBP_OK);
     ASSERT_EQ(Give(Make({{1, -1, "none", ""}})), KBP_OK);
@@ -401,6 +406,7 @@ TEST_F(Select, HeadersAreAddedAndTakenAway)
 TEST_F(Select, WithoutItsCodecASmallBatchStillGoesOut)
 {
     spec_.small_bytes = 1 << 20;
+    spec_.small_plain_bytes = 1 << 20;
     std::string bytes = Make({{0, 1, "a", ""}}, 4);
     /* From here on there are no plugins. */
     const char *dirs[] = {"/"};

@@ -2,3 +2,4 @@
 kb_unit_test(archive_groups LINKS kb_archive)
 kb_unit_test(backup_walk LINKS kb_backup)
 kb_unit_test(backup_pipe LINKS kb_backup)
+kb_unit_test(backup_plan LINKS kb_backup)

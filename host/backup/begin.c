@@ -14,6 +14,7 @@
 
 /* How long leaders may take to say where their partitions begin and end. */
 #define OFFSETS_MS 30000
+#define OFFSETS_MIN_MS 3000
 
 static const char *config_value(const struct kb_topic_desc *desc,
                                 const char *name)
@@ -156,38 +157,6 @@ static unsigned writer_of(const struct kb_engine *engine,
     return (hash + (uint32_t)part->partition) % engine->pipe.set.writers;
 }
 
-/* Where a partition begins that the archive knows nothing of. */
-static int64_t first_offset(struct kb_engine *engine,
-                            const struct kb_source_topic *topic,
-                            int32_t partition, bool first, int64_t earliest,
-                            int64_t latest)
-{
-    const struct kb_start_setting *start = &engine->config->backup.start_offset;
-    size_t i;
-
-    if (start->kind == KB_START_LATEST && first)
-        return latest;
-    if (start->kind != KB_START_SPECIFIC)
-        return earliest;
-    for (i = 0; i < start->count; i++) {
-        const struct kb_start_offset *item = &start->items[i];
-
-        if (item->partition != partition ||
-            strcmp(item->topic, topic->name) != 0)
-            continue;
-        if (item->offset < earliest || item->offset > latest)
-            kb_engine_warn(engine,
-                           "%s/%d: start_offset %lld lies outside of the log "
-                           "[%lld, %lld]",
-                           topic->name, (int)partition, (long long)item->offset,
-                           (long long)earliest, (long long)latest);
-        if (item->offset < earliest)
-            return earliest;
-        return item->offset > latest ? latest : item->offset;
-    }
-    return earliest;
-}
-
 /* A partition's place in the log, as its leader said. */
 struct found {
     struct kb_source_topic *topic;
@@ -196,6 +165,38 @@ struct found {
     int64_t earliest;
     int64_t latest;
 };
+
+/* Where a partition begins that the archive knows nothing of. */
+static int64_t first_offset(struct kb_engine *engine, const struct found *found,
+                            bool first)
+{
+    const struct kb_start_setting *start = &engine->config->backup.start_offset;
+    const struct kb_source_topic *topic = found->topic;
+    size_t i;
+
+    /* A partition that was empty then, or wasn't there, is wanted whole. */
+    if (start->kind == KB_START_LATEST)
+        return first && topic->number == 1 && !topic->known ? found->latest
+                                                            : found->earliest;
+    if (start->kind != KB_START_SPECIFIC)
+        return found->earliest;
+    for (i = 0; i < start->count; i++) {
+        const struct kb_start_offset *item = &start->items[i];
+
+        if (item->partition != found->partition ||
+            strcmp(item->topic, topic->name) != 0)
+            continue;
+        if (item->offset < found->earliest || item->offset > found->latest)
+            kb_engine_warn(engine,
+                           "%s/%d: start_offset %lld lies outside of the log "
+                           "[%lld, %lld]",
+                           topic->name, (int)found->partition,
+                           (long long)item->offset, (long long)found->earliest,
+                           (long long)found->latest);
+        return item->offset > found->latest ? found->latest : item->offset;
+    }
+    return found->earliest;
+}
 
 /* Where the archive goes on, -1: anywhere; and its last batch. */
 static int64_t resume_of(struct kb_engine *engine, const struct found *found,
@@ -235,10 +236,7 @@ static int begin_part(struct kb_engine *engine, const struct found *found,
         return KBP_OK;
     }
     if (!resumes)
-        position = found->error != KB_KAFKA_NONE
-                       ? 0
-                       : first_offset(engine, topic, found->partition, first,
-                                      found->earliest, found->latest);
+        position = found->error != KB_KAFKA_NONE ? 0 : found->earliest;
     part = kb_part_new(topic, found->partition, position,
                        engine->config->backup.continuous ? KB_NO_END
                                                          : found->latest);
@@ -270,6 +268,13 @@ static int begin_part(struct kb_engine *engine, const struct found *found,
         if (rc != KBP_OK)
             return rc;
     }
+    /* What isn't wanted is accounted for, so that the next run goes on here. */
+    if (!resumes) {
+        rc = kb_engine_skip(engine, part, KB_RANGE_FILTERED,
+                            first_offset(engine, found, first), err);
+        if (rc != KBP_OK)
+            return rc;
+    }
     if (part->check.base_offset < found->earliest)
         part->check.known = false;
     kb_progress_add(&engine->progress->partitions_total, 1);
@@ -296,6 +301,7 @@ static int find_offsets(struct kb_engine *engine, struct found **found,
                         size_t *count, struct kbp_error *err)
 {
     static const int64_t which[2] = {KB_OFFSET_EARLIEST, KB_OFFSET_LATEST};
+    int64_t deadline = kb_deadline_ms(OFFSETS_MS);
     struct kb_offset_query *queries = NULL;
     struct kb_source_topic *topic;
     struct found *list = NULL;
@@ -326,6 +332,9 @@ static int find_offsets(struct kb_engine *engine, struct found **found,
                 list[n++].partition = p;
             }
     for (round = 0; round < 2; round++) {
+        /* Whoever didn't answer the first time has little left. */
+        if (kb_left_ms(deadline) < OFFSETS_MIN_MS)
+            deadline = kb_deadline_ms(OFFSETS_MIN_MS);
         for (i = 0; i < n; i++)
             queries[i] =
                 (struct kb_offset_query){.topic = list[i].topic->name,
@@ -333,8 +342,7 @@ static int find_offsets(struct kb_engine *engine, struct found **found,
                                          .timestamp = which[round],
                                          .offset = -1};
         rc = kb_client_list_offsets(engine->client, queries, n,
-                                    KB_READ_UNCOMMITTED,
-                                    kb_deadline_ms(OFFSETS_MS), err);
+                                    KB_READ_UNCOMMITTED, deadline, err);
         if (rc != KBP_OK)
             goto out;
         for (i = 0; i < n; i++) {

@@ -110,6 +110,7 @@ struct kb_source_topic {
     struct kb_uuid replaces;   /* the generation before, gone since; or none */
     uint32_t number;
     bool id_is_kafkas;
+    bool known;      /* the archive had this generation before this run */
     bool compacted;  /* cleanup.policy has "compact" */
     bool remote;     /* remote.storage.enable */
     bool literal;    /* named without a pattern */

@@ -128,6 +128,7 @@ static int find_generation(struct kb_engine *engine,
         topic->generation = newest->id;
         topic->id_is_kafkas = newest->id_is_kafkas;
         topic->number = newest->number;
+        topic->known = true;
         return KBP_OK;
     }
     if (newest && !fresh && newest->deleted_ms == 0) {

@@ -62,7 +62,8 @@ static void prove(struct kb_part *part)
         kb_part_end(part, KB_BACKUP_FAILED, "%s", err.message);
         return;
     }
-    /* The end that a replaced log was to be read to is that of its successor. */
+    /* The end that a replaced log was to be read to is that of its successor.
+     */
     if (part->end == KB_NO_END || part->retired ||
         part->outcome != KB_BACKUP_COMPLETE)
         return;

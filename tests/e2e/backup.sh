@@ -287,6 +287,38 @@ case_a_leader_that_is_not_there_is_named() {
     assert_contains "the log" "$KB_WORK/nobody.err" "127.0.0.1:1"
 }
 
+case_where_to_start_can_be_said() {
+    load begins 2 0 1000 --batch 10
+    back_up 0 latest begins.latest begins start_offset=latest
+    assert_eq "records with start_offset: latest" 0 \
+        "$(of latest 'd["records"]')"
+    # In the middle of a batch: what is before it doesn't come along.
+    back_up 0 specific begins.specific begins \
+        start_offset='!specific {begins: {0: 995}}'
+    assert_eq "records with start_offset: specific" 1005 \
+        "$(of specific 'd["records"]')"
+    load begins 2 1000 1100 --batch 10
+    back_up 0 latest begins.latest begins start_offset=latest
+    assert_eq "records after that" 200 "$(of latest 'd["records"]')"
+    assert_eq "what was left out" "[[['f', 0, 995]], []]" \
+        "$(reads begins.specific '[p["ranges"] for p in parts]')"
+}
+
+case_records_deleted_during_a_run_are_a_range_with_its_reason() {
+    load chased 1 0 60000 --size 100 --batch 50
+    backup_yaml "$KB_WORK/chased.yaml" id=chased broker="$(kafka_addr k)" \
+        include=chased rate_limit_records_per_sec=8000 fetch_max_bytes=1MiB
+    kb_start chased backup -c "$KB_WORK/chased.yaml" -f json
+    sleep 1.5
+    client delete-records -b "$(kafka_addr k)" chased 0 50025
+    kb_end chased 60
+    assert_eq "exit code" 0 "$KB_CODE"
+    assert_contains "the log" "$KB_WORK/chased.err" "to 50025 were gone"
+    assert_eq "the range's end" 50025 "$(reads chased 'parts[0]["ranges"][0][2]')"
+    assert_eq "its reason" b "$(reads chased 'parts[0]["ranges"][0][0]')"
+    assert_eq "the end" 60000 "$(reads chased 'parts[0]["end"]')"
+}
+
 # A broker without topic ids: only the last batch that was stored can tell.
 case_without_topic_ids_another_log_is_noticed() {
     kafka_new old "$KAFKA_21"
@@ -349,6 +381,47 @@ case_leaders_that_move_are_followed() {
     kafka_stop c1 || true
     kafka_stop c2 || true
     kafka_stop c3 || true
+}
+
+case_a_partition_without_a_leader_is_named() {
+    kafka_cluster d "$KAFKA_4" 3
+    kafka_start d1 d2 d3
+    local addr
+    addr=$(kafka_cluster_addr d)
+    client load -b "$addr" lost --partitions 6 --records 100
+    kafka_kill d3
+    backup_yaml "$KB_WORK/lost.yaml" id=lost broker="$(kafka_addr d1)" \
+        include=lost
+    kb_run "$KB_INCOMPLETE" lost backup -c "$KB_WORK/lost.yaml" -f json
+    assert_matches "the log" "$KB_WORK/lost.err" "leader"
+    assert_eq "complete partitions" 4 "$(of lost \
+        'sum(p["outcome"] == "complete" for p in d["partitions"])')"
+    kafka_start d3
+    kb_run 0 found backup -c "$KB_WORK/lost.yaml" -f json
+    assert_eq "records in the archive" 600 "$(reads lost 'd[-1]["records"]')"
+    kafka_stop d1 || true
+    kafka_stop d2 || true
+    kafka_stop d3 || true
+}
+
+case_a_replica_in_the_same_rack_is_read() {
+    local i addr
+    kafka_cluster r "$KAFKA_4" 3 \
+        replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector
+    for i in 1 2 3; do kafka_set r$i broker.rack=rack$i; done
+    kafka_start r1 r2 r3
+    addr=$(kafka_cluster_addr r)
+    client load -b "$addr" racked --partitions 6 --records 5000 --replicas 3
+    backup_yaml "$KB_WORK/racked.yaml" id=racked broker="$(kafka_addr r1)" \
+        include=racked
+    # `connection` is the source's
+    sed -i 's/^source:/source:\n  connection: {client_rack: rack2}/' \
+        "$KB_WORK/racked.yaml"
+    KB_TIMEOUT=60 kb_run 0 racked backup -c "$KB_WORK/racked.yaml" -f json
+    assert_eq "records" 30000 "$(of racked 'd["records"]')"
+    kafka_stop r1 || true
+    kafka_stop r2 || true
+    kafka_stop r3 || true
 }
 
 suite_main "$@"

@@ -7,6 +7,7 @@ target_link_libraries(wire_probe PRIVATE kb_admin kb_flags)
 kb_unit_test(kafka_batch LINKS kb_kafka)
 kb_unit_test(kafka_golden LINKS kb_kafka)
 kb_unit_test(kafka_conn LINKS kb_kafka)
+kb_unit_test(kafka_acl LINKS kb_kafka)
 
 kb_fuzz_test(batch LINKS kb_kafka CORPUS golden/batches)
 kb_fuzz_test(msgset LINKS kb_kafka CORPUS golden/batches)

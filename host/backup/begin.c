@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 
 /* How long leaders may take to say where their partitions begin and end. */
@@ -74,6 +75,7 @@ static int describe(struct kb_engine *engine, struct kbp_error *err)
     struct kb_source_topic **asked = NULL;
     const char **names = NULL;
     struct kb_source_topic *topic;
+    char acl[KB_ACL_TEXT];
     size_t count = 0;
     size_t i;
     int rc = KBP_OK;
@@ -100,15 +102,19 @@ static int describe(struct kb_engine *engine, struct kbp_error *err)
     for (i = 0; rc == KBP_OK && i < count; i++)
         if (configs[i].error == KB_KAFKA_NONE)
             rc = take_configs(asked[i], &configs[i], err);
-        else if (engine->config->backup.require_topic_configs)
+        else if (engine->config->backup.require_topic_configs) {
             rc = kb_fail(err, kb_kafka_error_status(configs[i].error),
                          "topic %s: its configs can't be read: %s", names[i],
                          kb_kafka_error_text(configs[i].error));
-        else
+            kb_acl_hint(err, configs[i].error, KB_ACL_TOPIC, names[i],
+                        "DescribeConfigs");
+        } else
             kb_engine_warn(engine,
                            "topic %s: its configs can't be read and are not "
-                           "in the backup: %s",
-                           names[i], kb_kafka_error_text(configs[i].error));
+                           "in the backup: %s%s",
+                           names[i], kb_kafka_error_text(configs[i].error),
+                           kb_acl_advice(acl, configs[i].error, KB_ACL_TOPIC,
+                                         names[i], "DescribeConfigs"));
     if (rc != KBP_OK && !engine->config->backup.require_topic_configs &&
         rc != KBP_ERR_NOMEM) {
         kb_engine_warn(engine, "the topics' configs are not in the backup: %s",
@@ -229,6 +235,7 @@ static int begin_part(struct kb_engine *engine, const struct found *found,
     const struct kb_meta_topic *meta;
     const struct kb_meta_partition *leads;
     struct kb_part *part;
+    char acl[KB_ACL_TEXT];
     int rc;
 
     if (found->error == KB_KAFKA_NONE && resumes && position > found->latest) {
@@ -251,9 +258,11 @@ static int begin_part(struct kb_engine *engine, const struct found *found,
     if (found->error != KB_KAFKA_NONE) {
         part->end = position;
         kb_part_end(part, KB_BACKUP_INCOMPLETE,
-                    "its leader doesn't say where it ends: %s (%s)",
+                    "its leader doesn't say where it ends: %s (%s)%s",
                     kb_kafka_error_text(found->error),
-                    kb_kafka_error_name(found->error));
+                    kb_kafka_error_name(found->error),
+                    kb_acl_advice(acl, found->error, KB_ACL_TOPIC, topic->name,
+                                  "Read"));
         return KBP_OK;
     }
     part->check = last;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 
 static bool matches(const struct kb_strings *patterns, const char *name)
@@ -34,20 +35,59 @@ static bool selects(const struct kb_config *config, const char *group)
            matches(&backup->consumer_groups_include, group);
 }
 
+/*
+ * Brokers list the groups that the user may describe, and don't say that there
+ * are more: those that are asked for by name are missed, once.
+ */
+static void miss_groups(struct kb_engine *engine, char *const *names,
+                        size_t count)
+{
+    const struct kb_strings *include =
+        &engine->config->backup.consumer_groups_include;
+    char acl[KB_ACL_TEXT];
+    size_t i;
+    size_t j;
+
+    if (engine->group_seq > 0)
+        return;
+    if (count == 0 && include->count == 0) {
+        kb_acl_text(acl, sizeof acl, KB_ACL_GROUP, "*", "Describe");
+        kb_info("no consumer group is listed, none is captured; if there are "
+                "any, %s",
+                acl);
+    }
+    for (i = 0; i < include->count; i++) {
+        const char *name = include->items[i];
+
+        if (strpbrk(name, "*?"))
+            continue;
+        for (j = 0; j < count && strcmp(names[j], name) != 0; j++)
+            ;
+        if (j < count)
+            continue;
+        kb_acl_text(acl, sizeof acl, KB_ACL_GROUP, name, "Describe");
+        kb_engine_warn(engine,
+                       "consumer group %s is not captured: it isn't listed; "
+                       "if it exists, %s",
+                       name, acl);
+    }
+}
+
 static int add_group(struct kb_engine *engine, struct kb_groups *groups,
                      const char *name, struct kbp_error *err)
 {
     struct kb_captured_group *group = NULL;
     struct kb_group_offset *offsets = NULL;
     struct kbp_error why = KB_ERR_INIT;
+    char acl[KB_ACL_TEXT];
     size_t count = 0;
     size_t i;
     int rc =
         kb_admin_group_offsets(engine->admin, name, &offsets, &count, &why);
 
     if (rc != KBP_OK) {
-        kb_engine_warn(engine, "consumer group %s is not captured: %s", name,
-                       why.message);
+        kb_engine_warn(engine, "consumer group %s is not captured: %s%s%s",
+                       name, why.message, *why.hint ? "; " : "", why.hint);
         return KBP_OK;
     }
     for (i = 0; rc == KBP_OK && i < count; i++) {
@@ -56,9 +96,11 @@ static int add_group(struct kb_engine *engine, struct kb_groups *groups,
         if (!kb_plan_selects(engine->config, o->topic, false))
             continue;
         if (o->error != KB_KAFKA_NONE) {
-            kb_engine_warn(engine, "consumer group %s, %s/%d: not captured: %s",
-                           name, o->topic, (int)o->partition,
-                           kb_kafka_error_text(o->error));
+            kb_engine_warn(
+                engine, "consumer group %s, %s/%d: not captured: %s%s", name,
+                o->topic, (int)o->partition, kb_kafka_error_text(o->error),
+                kb_acl_advice(acl, o->error, KB_ACL_TOPIC, o->topic,
+                              "Describe"));
             continue;
         }
         if (o->offset < 0)
@@ -106,10 +148,11 @@ int kb_capture_groups(struct kb_engine *engine, struct kbp_error *err)
     int rc = kb_admin_list_groups(engine->admin, &names, &count, &why);
 
     if (rc != KBP_OK) {
-        kb_engine_warn(engine, "consumer groups are not captured: %s",
-                       why.message);
+        kb_engine_warn(engine, "consumer groups are not captured: %s%s%s",
+                       why.message, *why.hint ? "; " : "", why.hint);
         return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "groups") : KBP_OK;
     }
+    miss_groups(engine, names, count);
     for (i = 0; rc == KBP_OK && i < count; i++) {
         if (kb_stop_requested(engine->user_stop))
             break;

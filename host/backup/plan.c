@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 
 /* Topics which brokers keep for themselves, also where they don't say so. */
@@ -64,6 +65,8 @@ int kb_plan_check(struct kb_engine *engine, struct kbp_error *err)
 {
     const struct kb_strings *include = &engine->config->source.topics_include;
     struct kb_buf missing = KB_BUF_INIT;
+    const char *first = NULL;
+    char acl[KB_ACL_TEXT] = "";
     size_t i;
     int rc = KBP_OK;
 
@@ -77,7 +80,12 @@ int kb_plan_check(struct kb_engine *engine, struct kbp_error *err)
         if (topic && topic->error != KB_KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
             continue;
         kb_buf_printf(&missing, "%s%s", missing.len ? ", " : "", name);
+        if (!first)
+            first = name;
     }
+    /* "All topics" are those that the user may describe. */
+    if (first)
+        kb_acl_text(acl, sizeof acl, KB_ACL_TOPIC, first, "Read");
     kb_buf_add(&missing, "", 1);
     if (missing.failed) {
         rc = kb_fail_nomem(err, "topics");
@@ -87,14 +95,12 @@ int kb_plan_check(struct kb_engine *engine, struct kbp_error *err)
                      "Topic not found: configured backup topic(s) not found "
                      "in Kafka cluster: %s",
                      (const char *)missing.data);
-        kb_err_hint(err, "check topics.include, and that this user may "
-                         "describe them; a pattern (with * or ?) may match "
-                         "nothing");
+        kb_err_hint(err, "check topics.include; if it exists, %s", acl);
     } else if (missing.len > 1) {
         kb_engine_warn(engine,
                        "topics that are to be backed up don't exist: "
-                       "%s",
-                       (const char *)missing.data);
+                       "%s; if they do, %s",
+                       (const char *)missing.data, acl);
     }
     kb_buf_release(&missing);
     return rc;
@@ -215,6 +221,7 @@ static int take_topic(struct kb_engine *engine,
 int kb_plan(struct kb_engine *engine, bool first, struct kbp_error *err)
 {
     const struct kb_metadata *metadata;
+    char acl[KB_ACL_TEXT];
     size_t selected = 0;
     size_t i;
     int rc = kb_engine_metadata(engine, true, err);
@@ -231,8 +238,10 @@ int kb_plan(struct kb_engine *engine, bool first, struct kbp_error *err)
         if (meta->error != KB_KAFKA_NONE &&
             meta->error != KB_KAFKA_LEADER_NOT_AVAILABLE) {
             if (first)
-                kb_engine_warn(engine, "topic %s is left out: %s", meta->name,
-                               kb_kafka_error_text(meta->error));
+                kb_engine_warn(engine, "topic %s is left out: %s%s", meta->name,
+                               kb_kafka_error_text(meta->error),
+                               kb_acl_advice(acl, meta->error, KB_ACL_TOPIC,
+                                             meta->name, "Read"));
             continue;
         }
         selected++;

@@ -9,6 +9,7 @@
 #include "backup/engine.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 #include "metrics/metrics.h"
 
@@ -383,18 +384,23 @@ static int on_empty(struct kb_engine *engine, struct kb_part *part,
 static int on_broken(struct kb_engine *engine, struct kb_part *part,
                      struct kbp_error *err)
 {
+    char acl[KB_ACL_TEXT];
+
+    (void)kb_acl_advice(acl, part->kafka_error, KB_ACL_TOPIC, part->topic->name,
+                        "Read");
     kb_progress_add(&engine->progress->errors, 1);
     kb_metrics_error(KB_ERROR_UNKNOWN);
     if (engine->config->backup.continuous) {
-        kb_warn("%s/%d: %s; tried again in %d s", part->topic->name,
-                (int)part->partition, part->why, BROKEN_MS / 1000);
+        kb_warn("%s/%d: %s; tried again in %d s%s", part->topic->name,
+                (int)part->partition, part->why, BROKEN_MS / 1000, acl);
         part->not_before_ms = kb_deadline_ms(BROKEN_MS);
         return kb_engine_assign(engine, part, err);
     }
-    kb_error("%s/%d: %s", part->topic->name, (int)part->partition, part->why);
+    kb_error("%s/%d: %s%s", part->topic->name, (int)part->partition, part->why,
+             acl);
     finish(engine, part);
-    kb_part_end(part, KB_BACKUP_FAILED, "at offset %lld: %s",
-                (long long)part->position, part->why);
+    kb_part_end(part, KB_BACKUP_FAILED, "at offset %lld: %s%s",
+                (long long)part->position, part->why, acl);
     return KBP_OK;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "kafka/acl.h"
 #include "kafka/admin_impl.h"
 #include "kafka/error.h"
 
@@ -41,10 +42,14 @@ static int take_listing(struct kb_admin *admin,
     char **names;
     size_t i;
 
-    if (n > 0)
-        return kb_fail_rdkafka(admin, err, rd_kafka_error_code(errors[0]),
-                               rd_kafka_error_string(errors[0]),
-                               "listing consumer groups");
+    if (n > 0) {
+        (void)kb_fail_rdkafka(admin, err, rd_kafka_error_code(errors[0]),
+                              rd_kafka_error_string(errors[0]),
+                              "listing consumer groups");
+        kb_acl_hint(err, (int16_t)err->native, KB_ACL_CLUSTER, NULL,
+                    "Describe");
+        return err->status;
+    }
     valid = rd_kafka_ListConsumerGroups_result_valid(result, &n);
     names = calloc(n + 1, sizeof *names);
     if (!names)
@@ -207,6 +212,8 @@ static int ask_offsets_once(struct kb_admin *admin, const char *group,
 
         rc = list ? take_offsets(list, offsets, count, err) : err->status;
     }
+    if (rc != KBP_OK)
+        kb_acl_hint(err, (int16_t)err->native, KB_ACL_GROUP, group, "Describe");
     if (event)
         rd_kafka_event_destroy(event);
     kb_admin_call_release(&call);
@@ -398,6 +405,8 @@ static int commit_once(struct kb_admin *admin, const char *group,
         else
             rc = err->status;
     }
+    if (rc != KBP_OK)
+        kb_acl_hint(err, (int16_t)err->native, KB_ACL_GROUP, group, "Read");
     if (event)
         rd_kafka_event_destroy(event);
     kb_admin_call_release(&call);

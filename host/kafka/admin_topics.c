@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kafka/acl.h"
 #include "kafka/admin_impl.h"
 #include "kafka/error.h"
 
@@ -158,21 +159,28 @@ result_of(const rd_kafka_topic_result_t **results, size_t count,
     return NULL;
 }
 
-/* The first failure of a call which stands or falls as a whole. */
+/*
+ * The first failure of a call which stands or falls as a whole; `operation` is
+ * what it needs to be allowed.
+ */
 static int first_failure(struct kb_admin *admin,
                          const rd_kafka_topic_result_t **results, size_t count,
-                         const char *what, struct kbp_error *err)
+                         const char *what, const char *operation,
+                         struct kbp_error *err)
 {
     size_t i;
 
     for (i = 0; i < count; i++) {
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
+        const char *topic = rd_kafka_topic_result_name(results[i]);
 
-        if (code)
-            return kb_fail_rdkafka(
-                admin, err, code,
-                rd_kafka_topic_result_error_string(results[i]), "%s topic %s",
-                what, rd_kafka_topic_result_name(results[i]));
+        if (!code)
+            continue;
+        (void)kb_fail_rdkafka(admin, err, code,
+                              rd_kafka_topic_result_error_string(results[i]),
+                              "%s topic %s", what, topic);
+        kb_acl_hint(err, (int16_t)code, KB_ACL_TOPIC, topic, operation);
+        return err->status;
     }
     return KBP_OK;
 }
@@ -295,7 +303,8 @@ int kb_admin_create_partitions(struct kb_admin *admin, const char *topic,
             rd_kafka_CreatePartitions_result_topics(
                 rd_kafka_event_CreatePartitions_result(event), &got);
 
-        rc = first_failure(admin, results, got, "adding partitions to", err);
+        rc = first_failure(admin, results, got, "adding partitions to", "Alter",
+                           err);
     }
     if (event)
         rd_kafka_event_destroy(event);
@@ -332,7 +341,7 @@ int kb_admin_delete_topics(struct kb_admin *admin, const char *const *topics,
             rd_kafka_DeleteTopics_result_topics(
                 rd_kafka_event_DeleteTopics_result(event), &got);
 
-        rc = first_failure(admin, results, got, "deleting", err);
+        rc = first_failure(admin, results, got, "deleting", "Delete", err);
     }
     if (event)
         rd_kafka_event_destroy(event);
@@ -364,12 +373,15 @@ static int delete_records_once(struct kb_admin *admin,
         got = rd_kafka_DeleteRecords_result_offsets(
             rd_kafka_event_DeleteRecords_result(event));
         for (i = 0; i < got->cnt && rc == KBP_OK; i++)
-            if (got->elems[i].err)
+            if (got->elems[i].err) {
                 rc = kb_fail_rdkafka(
                     admin, err, got->elems[i].err, NULL,
                     "deleting records of %s/%" PRId32 " before %" PRId64,
                     got->elems[i].topic, got->elems[i].partition,
                     list->elems[i].offset);
+                kb_acl_hint(err, (int16_t)got->elems[i].err, KB_ACL_TOPIC,
+                            got->elems[i].topic, "Delete");
+            }
     }
     if (event)
         rd_kafka_event_destroy(event);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kafka/acl.h"
 #include "kafka/client_impl.h"
 #include "kafka/error.h"
 #include "kafka/tcp.h"
@@ -410,7 +411,9 @@ int kb_client_leader(struct kb_client *client, const char *topic,
     if (p && !error)
         *leader = p->leader;
     kb_metadata_free(metadata);
-    if (error)
-        return kb_fail_kafka(err, error, NULL, "%s/%" PRId32, topic, partition);
-    return KBP_OK;
+    if (!error)
+        return KBP_OK;
+    (void)kb_fail_kafka(err, error, NULL, "%s/%" PRId32, topic, partition);
+    kb_acl_hint(err, error, KB_ACL_TOPIC, topic, "Describe");
+    return err->status;
 }

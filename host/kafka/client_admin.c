@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/acl.h"
 #include "kafka/admin_wire.h"
 #include "kafka/client_impl.h"
 #include "kafka/error.h"
@@ -172,6 +173,24 @@ static int get_init(const struct call *call, const struct kb_answer *answer,
     return KBP_OK;
 }
 
+/*
+ * Since Kafka 2.8 (which brought DescribeProducers) Write on any topic is
+ * enough: the caller knows which.
+ */
+static void hint_init(struct kb_client *client, struct kbp_error *err)
+{
+    struct kbp_error ignored = KB_ERR_INIT;
+    struct kb_conn *conn;
+
+    if (!kb_acl_denied((int16_t)err->native) ||
+        kb_client_borrow(client, KB_ANY_BROKER, &conn, &ignored) != KBP_OK)
+        return;
+    if (kb_conn_version(conn, KB_API_DESCRIBE_PRODUCERS, 0, 0) < 0)
+        kb_acl_hint(err, (int16_t)err->native, KB_ACL_CLUSTER, NULL,
+                    "IdempotentWrite");
+    kb_client_give(client, conn, true);
+}
+
 int kb_client_init_producer_id(struct kb_client *client, int64_t *producer_id,
                                int16_t *epoch, struct kbp_error *err)
 {
@@ -188,9 +207,7 @@ int kb_client_init_producer_id(struct kb_client *client, int64_t *producer_id,
     int rc = call_broker(client, NULL, 0, &call, err);
 
     if (rc != KBP_OK) {
-        if (err->native == KB_KAFKA_CLUSTER_AUTHORIZATION_FAILED)
-            kb_err_hint(err, "an idempotent producer needs WRITE on a topic, "
-                             "or IDEMPOTENT_WRITE on the cluster");
+        hint_init(client, err);
         return rc;
     }
     *producer_id = got.id;
@@ -325,7 +342,12 @@ static int describe_own(struct kb_client *client, const char *topic,
         .out = own,
     };
 
-    return call_broker(client, NULL, 0, &call, err);
+    int rc = call_broker(client, NULL, 0, &call, err);
+
+    if (rc != KBP_OK)
+        kb_acl_hint(err, (int16_t)err->native, KB_ACL_TOPIC, topic,
+                    "DescribeConfigs");
+    return rc;
 }
 
 /* Brokers 2.1 and 2.2: read the set, change it, write it. */
@@ -466,7 +488,12 @@ int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
         rc = alter_incremental(client, topic, changes, count, err);
     if (!early && rc == KBP_ERR_UNSUPPORTED && err->native == 0)
         rc = alter_full_set(client, topic, changes, count, err);
-    return rc == KBP_OK ? rc : kb_err_wrap(err, "configs of topic %s", topic);
+    if (rc == KBP_OK)
+        return rc;
+    if (!*err->hint)
+        kb_acl_hint(err, (int16_t)err->native, KB_ACL_TOPIC, topic,
+                    "AlterConfigs");
+    return kb_err_wrap(err, "configs of topic %s", topic);
 }
 
 /* DescribeProducers */
@@ -531,6 +558,7 @@ int kb_client_describe_producers(struct kb_client *client, const char *topic,
 
     if (rc != KBP_OK) {
         free(producers.states);
+        kb_acl_hint(err, (int16_t)err->native, KB_ACL_TOPIC, topic, "Read");
         return kb_err_wrap(err, "producers of %s/%" PRId32, topic, partition);
     }
     *states = producers.states;

@@ -9,6 +9,7 @@
 #include "archive/groups.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 
 /* A broker's code: the group is in use. */
@@ -170,6 +171,11 @@ static void look_at_errors(struct kb_restore_run *run, const char *group,
                       to->items[i].offset,
                       kb_kafka_error_name(to->items[i].error),
                       kb_kafka_error_text(to->items[i].error));
+        if (to->items[i].error == KB_KAFKA_GROUP_AUTHORIZATION_FAILED)
+            kb_acl_hint(&bad, to->items[i].error, KB_ACL_GROUP, group, "Read");
+        else
+            kb_acl_hint(&bad, to->items[i].error, KB_ACL_TOPIC,
+                        to->items[i].topic, "Read");
         if (to->items[i].error == UNKNOWN_MEMBER_ID)
             kb_err_hint(&bad, "the group has members: stop them, and run the "
                               "restore again");

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 #include "metrics/metrics.h"
 #include "restore/run.h"
@@ -303,7 +304,8 @@ static bool may_pass(int16_t error)
     }
 }
 
-static void fail_produced(const struct kb_produced *produced,
+static void fail_produced(const struct kb_part *part,
+                          const struct kb_produced *produced,
                           const struct kb_ready *ready, struct kbp_error *err)
 {
     (void)kb_fail(err, kb_kafka_error_status(produced->error),
@@ -314,6 +316,7 @@ static void fail_produced(const struct kb_produced *produced,
                   kb_kafka_error_name(produced->error),
                   kb_kafka_error_text(produced->error),
                   produced->message[0] ? ": " : "", produced->message);
+    kb_acl_hint(err, produced->error, KB_ACL_TOPIC, part->topic, "Write");
     if (produced->error == KB_KAFKA_MESSAGE_TOO_LARGE)
         kb_err_hint(err, "raise the topic's max.message.bytes to %zu or more",
                     ready->len);
@@ -356,7 +359,7 @@ static void settle(struct kb_lane *lane, struct kb_part *part,
             kb_ready_free(ready);
         } /* else an earlier one is in doubt: the log will tell of this, too */
     } else {
-        fail_produced(produced, ready, &err);
+        fail_produced(part, produced, ready, &err);
         if (may_pass(produced->error)) {
             kb_debug("restore: %s/%" PRId32 ": %s", part->topic,
                      part->partition, err.message);

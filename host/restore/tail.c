@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 #include "kafka/fetch.h"
 
@@ -60,11 +61,15 @@ static int on_fetched(void *data, const struct kb_fetched *fetched,
                        "its log no longer has offset %" PRId64
                        " (deleted, or truncated)",
                        fetched->partition->offset);
-    if (fetched->error != KB_KAFKA_NONE)
-        return kb_fail(err, kb_kafka_error_status(fetched->error),
-                       "reading it back: %s (%s)",
-                       kb_kafka_error_name(fetched->error),
-                       kb_kafka_error_text(fetched->error));
+    if (fetched->error != KB_KAFKA_NONE) {
+        (void)kb_fail(err, kb_kafka_error_status(fetched->error),
+                      "reading it back: %s (%s)",
+                      kb_kafka_error_name(fetched->error),
+                      kb_kafka_error_text(fetched->error));
+        kb_acl_hint(err, fetched->error, KB_ACL_TOPIC,
+                    fetched->partition->topic, "Read");
+        return err->status;
+    }
     return take_batches(data, fetched, err);
 }
 

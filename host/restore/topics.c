@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 #include "restore/held.h"
 #include "restore/open.h"
@@ -68,6 +69,15 @@ static int look_at_metadata(struct kb_topics *topics,
         int32_t p;
 
         topic->exists = found && found->error == KB_KAFKA_NONE;
+        /* It says nothing of whether the topic exists. */
+        if (found && kb_acl_denied(found->error)) {
+            status = kb_fail(err, kb_kafka_error_status(found->error),
+                             "topic %s: %s (%s)", topic->plan->name,
+                             kb_kafka_error_text(found->error),
+                             kb_kafka_error_name(found->error));
+            kb_acl_hint(err, found->error, KB_ACL_TOPIC, topic->plan->name,
+                        "Write");
+        }
         if (!topic->exists)
             continue;
         topic->id = found->id;
@@ -122,11 +132,14 @@ static int look_at_offsets(struct kb_target_topic *topic,
         const struct kb_offset_query *end = &queries[count + i];
         const int16_t error = queries[i].error ? queries[i].error : end->error;
 
-        if (error)
+        if (error) {
             status = kb_fail(err, kb_kafka_error_status(error),
                              "%s/%zu: asking for its offsets: %s (%s)",
                              topic->plan->name, i, kb_kafka_error_name(error),
                              kb_kafka_error_text(error));
+            kb_acl_hint(err, error, KB_ACL_TOPIC, topic->plan->name,
+                        "Describe");
+        }
         topic->ends[i] = end->offset;
         if (end->offset > queries[i].offset)
             topic->has_records = true;
@@ -139,14 +152,17 @@ static int look_at_configs(struct kb_target_topic *topic,
                            struct kb_restore_run *run, struct kbp_error *err)
 {
     const char *name = topic->plan->name;
+    char acl[KB_ACL_TEXT];
     int status =
         kb_admin_topic_configs(run->admin, &name, 1, &topic->fetched, err);
 
     if (status != KBP_OK)
         return status;
     if (topic->fetched->error) {
-        kb_run_warn(run, "%s: its configs can't be read: %s", name,
-                    kb_kafka_error_name(topic->fetched->error));
+        kb_run_warn(run, "%s: its configs can't be read: %s%s", name,
+                    kb_kafka_error_name(topic->fetched->error),
+                    kb_acl_advice(acl, topic->fetched->error, KB_ACL_TOPIC,
+                                  name, "DescribeConfigs"));
         return KBP_OK;
     }
     topic->configs = topic->fetched->items;
@@ -294,6 +310,7 @@ static bool judge(struct kb_topics *topics, struct kb_restore_run *run,
                   kb_kafka_error_name(made->error), made->message);
     if (made->error == INVALID_REPLICATION_FACTOR)
         kb_err_hint(&err, "restore.default_replication_factor sets another");
+    kb_acl_hint(&err, made->error, KB_ACL_TOPIC, topic->plan->name, "Create");
     kb_run_error(run, topic->plan->name, &err);
     (*failed)++;
     return false;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "kafka/acl.h"
 #include "kafka/error.h"
 #include "restore/tail.h"
 
@@ -63,11 +64,14 @@ static int check_end(const struct kb_restore_target *target,
 {
     const int64_t expected = target->start_offset + (int64_t)target->records;
 
-    if (query->error)
-        return kb_fail(err, kb_kafka_error_status(query->error),
-                       "asking for its end: %s (%s)",
-                       kb_kafka_error_name(query->error),
-                       kb_kafka_error_text(query->error));
+    if (query->error) {
+        (void)kb_fail(err, kb_kafka_error_status(query->error),
+                      "asking for its end: %s (%s)",
+                      kb_kafka_error_name(query->error),
+                      kb_kafka_error_text(query->error));
+        kb_acl_hint(err, query->error, KB_ACL_TOPIC, query->topic, "Describe");
+        return err->status;
+    }
     if (query->offset == expected && target->next_offset == expected)
         return KBP_OK;
     return kb_fail(err, KBP_ERR_CONFLICT,

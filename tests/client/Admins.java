@@ -183,6 +183,8 @@ final class Admins {
             case "quota":
                 quota(admin, w);
                 return 0;
+            case "acls":
+                return Acls.set(admin, w);
             case "move":
                 move(admin, w.subList(1, w.size()),
                     Integer.parseInt(w.get(0)));

@@ -39,6 +39,8 @@ public final class Client {
         groups | group GROUP | commit GROUP TOPIC:PARTITION=OFFSET...
         quota CLIENT_ID PRODUCER_BYTES CONSUMER_BYTES   0 removes it
         move BROKER TOPIC...                       makes it their leader
+        acls USER [topic=NAME:OP|group=NAME:OP|cluster:OP...]  these and no
+             others; NAME* is a prefix; OP as kafka-acls spells it
         """;
 
     private Client() { }

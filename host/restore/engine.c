@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "restore/finish.h"
 #include "restore/groups.h"
+#include "restore/held.h"
 #include "restore/load.h"
 #include "restore/open.h"
 #include "restore/report.h"
@@ -16,6 +17,7 @@
 
 #define CHECKPOINT_MS 2000
 #define TICK_MS 100
+#define WATCH_MS 15000
 /* After a request to stop, so long for what is in flight. */
 #define DRAIN_MS 15000
 
@@ -163,6 +165,18 @@ static void drain(struct kb_restore_run *run)
     kb_lanes_join(run);
 }
 
+static void watch(struct kb_restore_run *run)
+{
+    const int64_t now = kb_now_ms();
+
+    if (!run->watched_at_ms)
+        run->watched_at_ms = now;
+    if (now - run->watched_at_ms < WATCH_MS)
+        return;
+    run->watched_at_ms = now;
+    kb_held_watch(run);
+}
+
 /* `resumed`: first find out what landed since the checkpoint was saved. */
 static int produce_all(struct kb_restore_run *run, bool resumed,
                        struct kbp_error *err)
@@ -189,6 +203,7 @@ static int produce_all(struct kb_restore_run *run, bool resumed,
         status = kb_doubts_step(run, err);
         if (status == KBP_OK && kb_now_ms() - run->saved_at_ms >= CHECKPOINT_MS)
             status = kb_checkpoint_save(run, err);
+        watch(run);
     }
     drain(run);
     if (status == KBP_OK)

@@ -14,6 +14,12 @@
 #define LONG_MAX_TEXT "9223372036854775807"
 
 /*
+ * A topic with one replica: under a cluster's default of two in sync nobody
+ * could write to it, for ever.  Topics with more keep the cluster's.
+ */
+#define MIN_INSYNC "min.insync"
+
+/*
  * Held back, and what the topic has meanwhile (NULL: nothing, "": computed).
  * KAFKA-TRAPS R2 says for each what would happen.
  */
@@ -31,7 +37,7 @@ static const struct {
     {"message.timestamp.after.max.ms", LONG_MAX_TEXT},
     {"message.timestamp.difference.max.ms", LONG_MAX_TEXT},
     {"segment.bytes", NULL},
-    {"min.insync.replicas", NULL},
+    {"min.insync.replicas", MIN_INSYNC},
     {"local.retention.ms", NULL},
     {"local.retention.bytes", NULL},
     {"remote.storage.enable", NULL},
@@ -162,6 +168,23 @@ static int add_captured(struct kb_held_configs *configs,
     return status;
 }
 
+static bool has_one_replica(const struct kb_restore_run *run,
+                            const struct kb_plan_topic *topic)
+{
+    const int64_t rf = run->config->restore.default_replication_factor;
+
+    return (rf == KB_UNSET ? topic->replication_factor : rf) == 1;
+}
+
+/* What a topic has instead of what is held back; NULL: nothing. */
+static const char *meanwhile_of(const struct kb_restore_run *run,
+                                const struct kb_plan_topic *topic, size_t i)
+{
+    if (held[i].meanwhile && !strcmp(held[i].meanwhile, MIN_INSYNC))
+        return has_one_replica(run, topic) ? "1" : NULL;
+    return held[i].meanwhile;
+}
+
 int kb_held_make(struct kb_held_configs *configs,
                  const struct kb_restore_run *run,
                  const struct kb_plan_topic *topic, struct kbp_error *err)
@@ -172,7 +195,7 @@ int kb_held_make(struct kb_held_configs *configs,
 
     configs->max_message_bytes = max_message_bytes(run, topic);
     for (i = 0; i < HELD_COUNT && status == KBP_OK; i++) {
-        const char *meanwhile = held[i].meanwhile;
+        const char *meanwhile = meanwhile_of(run, topic, i);
 
         if (!meanwhile)
             continue;
@@ -210,10 +233,54 @@ int kb_held_record(struct kb_restore_run *run,
     for (i = 0; i < HELD_COUNT && status == KBP_OK; i++) {
         const char *value = kb_topic_final_config(run, topic, held[i].key);
 
-        if (value || held[i].meanwhile)
+        if (value || meanwhile_of(run, topic, i))
             status = record(run, topic->name, held[i].key, value, err);
     }
     return status;
+}
+
+/* Whether a topic of the run has another retention than it was given. */
+static bool lost_retention(const struct kb_admin_configs *configs)
+{
+    size_t i;
+
+    for (i = 0; i < configs->count; i++)
+        if (!strcmp(configs->items[i].key, "retention.ms"))
+            return !configs->items[i].value ||
+                   strcmp(configs->items[i].value, "-1") != 0;
+    return false;
+}
+
+void kb_held_watch(struct kb_restore_run *run)
+{
+    const char **names = calloc(run->state.config_count + 1, sizeof *names);
+    struct kbp_error err = KB_ERR_INIT;
+    struct kb_admin_configs *configs;
+    size_t count = 0;
+    size_t i;
+
+    for (i = 0; names && i < run->state.config_count; i++)
+        if (!strcmp(run->state.configs[i].name, "retention.ms"))
+            names[count++] = run->state.configs[i].topic;
+    if (!count || run->retention_warned ||
+        kb_admin_topic_configs(run->admin, names, count, &configs, &err) !=
+            KBP_OK) {
+        free(names);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        if (configs[i].error || !lost_retention(&configs[i]))
+            continue;
+        run->retention_warned = true;
+        kb_run_warn(run,
+                    "%s: somebody set its configs while it is restored, and "
+                    "retention may delete what comes back; keep operators "
+                    "(Strimzi, Terraform) away from it until the restore is "
+                    "done",
+                    configs[i].topic);
+    }
+    kb_admin_configs_free(configs, count);
+    free(names);
 }
 
 /* The longest key of `changes` which the message names; `count`: none. */

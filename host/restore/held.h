@@ -32,6 +32,12 @@ int kb_held_record(struct kb_restore_run *run,
                    const struct kb_plan_topic *topic, struct kbp_error *err);
 
 /*
+ * Look whether retention is still off: an operator which owns the topics may
+ * set configs back in the middle.  Warns, once.  [main thread]
+ */
+void kb_held_watch(struct kb_restore_run *run);
+
+/*
  * Put back what the checkpoint says, topic by topic, and mark it there (the
  * caller saves it).  What the broker refuses is left off with a warning.
  * Idempotent.  [main thread]

@@ -183,8 +183,25 @@ static int topic_named(struct kb_plan *plan, const char *name,
     return KBP_OK;
 }
 
+/* An extent's share of its segment's bytes, by records. */
+static uint64_t share_of(const struct kb_manifest *manifest,
+                         const struct kb_extent *extent)
+{
+    const struct kb_segment_info *segment;
+
+    if (extent->segment >= manifest->segment_count)
+        return 0;
+    segment = &manifest->segments[extent->segment];
+    if (!segment->records)
+        return 0;
+    return (uint64_t)((double)segment->raw_bytes *
+                      (double)extent->sums.records / (double)segment->records);
+}
+
 /* Sum up the extents which can hold records of the window. */
-static void estimate(const struct kb_plan *plan, struct kb_plan_source *source)
+static void estimate(const struct kb_plan *plan,
+                     const struct kb_manifest *manifest,
+                     struct kb_plan_source *source)
 {
     const struct kb_select_spec *spec = &plan->select;
     uint32_t last = KB_NO_SEGMENT;
@@ -200,6 +217,7 @@ static void estimate(const struct kb_plan *plan, struct kb_plan_source *source)
                               extent->sums.min_timestamp > spec->window_end)))
             continue;
         kb_sums_add(&source->sums, &extent->sums);
+        source->bytes += share_of(manifest, extent);
         if (extent->segment != last)
             source->segments++;
         last = extent->segment;
@@ -207,6 +225,7 @@ static void estimate(const struct kb_plan *plan, struct kb_plan_source *source)
 }
 
 static int add_source(struct kb_plan *plan, const struct kb_config *config,
+                      const struct kb_manifest *manifest,
                       const struct kb_generation *generation,
                       const struct kb_partition_log *log, size_t topic,
                       struct kbp_error *err)
@@ -229,7 +248,7 @@ static int add_source(struct kb_plan *plan, const struct kb_config *config,
         .start = kb_partition_start(log),
         .end = kb_partition_resume(log),
     };
-    estimate(plan, source);
+    estimate(plan, manifest, source);
     plan->source_count++;
     if (source->target >= to->partitions)
         to->partitions = source->target + 1;
@@ -238,6 +257,7 @@ static int add_source(struct kb_plan *plan, const struct kb_config *config,
 }
 
 static int add_topic(struct kb_plan *plan, const struct kb_config *config,
+                     const struct kb_manifest *manifest,
                      const struct kb_generation *generation,
                      struct kbp_error *err)
 {
@@ -263,7 +283,8 @@ static int add_topic(struct kb_plan *plan, const struct kb_config *config,
         const struct kb_partition_log *log = &generation->partitions[i];
 
         if (partition_is_chosen(&config->restore, log->partition))
-            status = add_source(plan, config, generation, log, topic, err);
+            status =
+                add_source(plan, config, manifest, generation, log, topic, err);
     }
     if (plan->topics[topic].partitions < 1)
         plan->topics[topic].partitions = 1;
@@ -407,7 +428,7 @@ int kb_plan_make(struct kb_plan *plan, const struct kb_config *config,
                                       &config->target.topics_exclude,
                                       generation->topic, &chosen, err);
         if (status == KBP_OK && chosen)
-            status = add_topic(plan, config, generation, err);
+            status = add_topic(plan, config, manifest, generation, err);
     }
     if (status == KBP_OK && !plan->topic_count) {
         status =

@@ -20,6 +20,7 @@ struct kb_plan_source {
     int64_t end;
     struct kb_sums sums; /* of its extents which can hold what is wanted */
     size_t segments;     /* of those */
+    uint64_t bytes;      /* of their batches, by the segments' averages */
 };
 
 /* A topic of the target; several of the backup may go to it. */

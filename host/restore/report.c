@@ -311,6 +311,7 @@ int kb_report_dry_run(struct kb_restore_run *run,
     json_t *json = json_object();
     struct kb_sums sums = {0};
     size_t segments = 0;
+    uint64_t bytes = 0;
     size_t i;
 
     if (!json)
@@ -318,8 +319,10 @@ int kb_report_dry_run(struct kb_restore_run *run,
     for (i = 0; i < run->plan.source_count; i++) {
         kb_sums_add(&sums, &run->plan.sources[i].sums);
         segments += run->plan.sources[i].segments;
+        bytes += run->plan.sources[i].bytes;
     }
     run->report->records = sums.records;
+    run->report->bytes = bytes;
     (void)json_object_set_new(json, "backup_id",
                               json_string(run->config->backup_id));
     (void)json_object_set_new(json, "valid",
@@ -330,6 +333,8 @@ int kb_report_dry_run(struct kb_restore_run *run,
                               json_integer((json_int_t)segments));
     (void)json_object_set_new(json, "records_to_restore",
                               json_integer((json_int_t)sums.records));
+    (void)json_object_set_new(json, "bytes_to_restore",
+                              json_integer((json_int_t)bytes));
     (void)json_object_set_new(json, "largest_batch_bytes",
                               json_integer(sums.largest_batch));
     (void)json_object_set_new(

@@ -122,6 +122,8 @@ struct kb_restore_run {
     struct kb_store_session *state_session;
     char *state_prefix;
     int64_t saved_at_ms;
+    int64_t watched_at_ms; /* when configs were looked at */
+    bool retention_warned;
 
     struct kb_part *parts;
     size_t part_count;

@@ -271,6 +271,17 @@ case_retention_would_delete() {
     assert_contains "configs" "$KB_WORK/retention.configs" retention.ms=-1
 }
 
+case_configs_set_back_in_the_middle() {
+    archive operator partitions=2 records=80000 time=now
+    start operator "$(kafka_addr k)" "rate_limit_bytes_per_sec: 500KB"
+    wait_until 30 reached operator 1000 || fail "it does not come to record 1000"
+    client set-config -b "$(kafka_addr k)" operator retention.ms=86400000
+    wait_until 40 grep -q "somebody set its configs" "$KB_WORK/operator.log" ||
+        fail "nothing is said of it"
+    kill -TERM $RESTORE
+    finish 5
+}
+
 case_damaged_archive() {
     local segment
     archive damaged partitions=2 records=20000 time=now frame=65536

@@ -137,6 +137,7 @@ int kb_pipe_commit(struct kb_pipe *pipe, struct kb_entry *entry,
     if (rc != KBP_OK)
         return rc;
     atomic_fetch_add(&pipe->commits, 1);
+    atomic_store(&pipe->set.progress->store_ok, 1);
     kb_progress_committed(pipe->set.progress);
     return KBP_OK;
 }

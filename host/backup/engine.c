@@ -259,6 +259,11 @@ static int run_once(const struct kb_config *config,
     engine->progress = progress;
     engine->user_stop = stop;
     engine->report = report;
+    /* A run that is begun anew counts what is left, not all again. */
+    atomic_store(&progress->offsets_total, 0);
+    atomic_store(&progress->offsets_done, 0);
+    atomic_store(&progress->partitions_total, 0);
+    atomic_store(&progress->partitions_done, 0);
     rc = kb_engine_open(engine, err);
     *began |= engine->began;
     if (rc == KBP_OK)

@@ -83,9 +83,22 @@ kb_yaml() { # MODE SIDE FILE KEY=VALUE...
 backup_yaml() { local f=$1; shift; kb_yaml backup source "$f" "$@"; }
 restore_yaml() { local f=$1; shift; kb_yaml restore target "$f" "$@"; }
 
+# With a tsan build (KB_BUILD=build/tsan), the program needs threads that
+# ThreadSanitizer knows; a race it finds is the exit code 66.
+KB_WRAP=()
+case $KB_BUILD in
+*tsan*)
+    KB_SHIM=${TMPDIR:-/tmp}/kb-tsan-threads-$(id -u).so
+    gcc -shared -fPIC -O1 -o "$KB_SHIM.$$" "$KB_LIB/tsan_threads.c" -lpthread &&
+        mv "$KB_SHIM.$$" "$KB_SHIM"
+    KB_WRAP=(env "LD_PRELOAD=$KB_SHIM"
+        "TSAN_OPTIONS=suppressions=$KB_LIB/tsan.supp ignore_noninstrumented_modules=1 exitcode=66 ${TSAN_OPTIONS:-}") ;;
+esac
+
 # kb ARGS...: the program, ended after KB_TIMEOUT seconds.
 kb() {
-    timeout -k 10 "${KB_TIMEOUT:-240}" "$KB_BIN" "$@"
+    timeout -k 10 "${KB_TIMEOUT:-240}" ${KB_WRAP[@]+"${KB_WRAP[@]}"} \
+        "$KB_BIN" "$@"
 }
 
 kb_run() { # CODE LABEL ARGS...
@@ -109,7 +122,8 @@ kb_run() { # CODE LABEL ARGS...
 kb_start() { # NAME ARGS...
     local name=$1
     shift
-    "$KB_BIN" "$@" >"$KB_WORK/$name.out" 2>"$KB_WORK/$name.err" </dev/null &
+    ${KB_WRAP[@]+"${KB_WRAP[@]}"} "$KB_BIN" "$@" >"$KB_WORK/$name.out" \
+        2>"$KB_WORK/$name.err" </dev/null &
     proc_add "$name" $!
 }
 

@@ -2,6 +2,7 @@
 /* program.c - what all commands have in common. */
 #include "cli/program.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static void on_signal(int number)
 {
     static const char first[] = "\ninterrupted: finishing what is stored; "
                                 "again ends at once\n";
+    int errnum = errno; /* of whatever the signal came into */
 
     if (signals_seen++) {
         /* Not exit(): there may be a lock held where the signal came. */
@@ -29,7 +31,8 @@ static void on_signal(int number)
     kb_stop_request(stop_on_signal);
     if (isatty(STDERR_FILENO) &&
         write(STDERR_FILENO, first, sizeof first - 1) < 0)
-        return;
+        errno = 0; /* there is nobody to tell */
+    errno = errnum;
 }
 
 void kb_program_signals(struct kb_stop *stop)

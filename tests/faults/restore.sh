@@ -188,9 +188,9 @@ case_leaders_move() {
     start moves "$(kafka_cluster_addr c)" "rate_limit_bytes_per_sec: 3MB" \
         "default_replication_factor: 3"
     wait_until 60 reached moves 2000 || fail "it does not come to record 2000"
-    client move -b "$(kafka_addr c1)" moves 1
+    client move -b "$(kafka_addr c1)" 1 moves
     sleep 1
-    client move -b "$(kafka_addr c1)" moves 2
+    client move -b "$(kafka_addr c1)" 2 moves
     sleep 1
     kafka_restart c2 kill
     finish 0

@@ -31,6 +31,8 @@ struct kb_login {
     char *host;
     char *client_id;
     char where[300];
+    const char *user;
+    unsigned times;  /* that it was done again */
     int16_t version; /* of SaslAuthenticate; -1: to be asked */
     bool again;      /* it is authenticated already */
     int64_t began_ms;
@@ -83,6 +85,7 @@ static int login_open(struct kb_security *security, const struct kb_peer *peer,
     made->peer.flags = is_tls(&auth->settings) ? KBP_SASL_TLS : 0;
     made->peer.host = made->host;
     made->peer.port = peer->port;
+    made->user = peer->user;
     made->renew_at_ms = KB_NEVER;
     made->version = -1;
     kb_tcp_join(peer->host, peer->port, made->where, sizeof made->where);
@@ -134,12 +137,15 @@ static void finished(struct kb_login *login)
                      1);
     if (login->again && login->auth->settings.reauthenticated)
         login->auth->settings.reauthenticated(true);
-    if (login->again)
-        kb_debug("%s: authenticated again in place with SASL %s in %lld ms; "
-                 "good for %lld ms",
-                 login->where, mechanism,
-                 (long long)(kb_now_ms() - login->began_ms),
+    if (login->again) {
+        login->times++;
+        kb_debug("%s%s%s: authenticated again in place with SASL %s in %lld "
+                 "ms, time %u on this connection; good for %lld ms",
+                 login->where, login->user ? " for " : "",
+                 login->user ? login->user : "", mechanism,
+                 (long long)(kb_now_ms() - login->began_ms), login->times,
                  (long long)lifetime);
+    }
     login->again = true;
     kb_sasl_exchange_free(login->exchange);
     login->exchange = NULL;

@@ -554,7 +554,7 @@ static int set_up(struct kb_conn *conn, int64_t deadline_ms,
                   struct kbp_error *err)
 {
     struct kb_security *security = conn->net->security;
-    struct kb_peer peer = {conn->host, conn->port, conn->net->client_id};
+    struct kb_peer peer = {conn->host, conn->port, conn->net->client_id, NULL};
     int rc = KBP_OK;
 
     if (security && security->ops->wrap)

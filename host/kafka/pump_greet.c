@@ -103,7 +103,7 @@ static int dial(struct kb_pump *pump, int64_t deadline_ms,
                 struct kbp_error *err)
 {
     const struct kb_pump_options *o = pump->options;
-    struct kb_peer peer = {o->host, o->port, o->net->client_id};
+    struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka"};
     struct kb_security *security = o->net->security;
     int status =
         kb_tcp_dial(o->net, o->host, o->port, deadline_ms, &pump->broker, err);
@@ -235,7 +235,7 @@ static int log_in(struct kb_pump *pump, int64_t deadline_ms,
                   struct kbp_error *err)
 {
     const struct kb_pump_options *o = pump->options;
-    struct kb_peer peer = {o->host, o->port, o->net->client_id};
+    struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka"};
     const struct kb_security_ops *ops;
     struct kb_buf out = KB_BUF_INIT;
     struct kb_buf in = KB_BUF_INIT;

@@ -16,6 +16,7 @@ struct kb_peer {
     const char *host; /* as advertised: certificates and tickets are for it */
     uint16_t port;
     const char *client_id;
+    const char *user; /* who sends requests over it, for the log; or NULL */
 };
 
 struct kb_security;

@@ -41,6 +41,7 @@ public final class Client {
         move BROKER TOPIC...                       makes it their leader
         acls USER [topic=NAME:OP|group=NAME:OP|cluster:OP...]  these and no
              others; NAME* is a prefix; OP as kafka-acls spells it
+        jmx PID BEAN ATTRIBUTE...                  sums over all beans that match
         """;
 
     private Client() { }
@@ -139,6 +140,8 @@ public final class Client {
             return new Compare(args).run();
         case "copy":
             return Copy.run(args);
+        case "jmx":
+            return Jmx.run(args);
         default:
             return Admins.run(argv[0], args);
         }

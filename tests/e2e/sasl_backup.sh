@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# sasl_backup.sh - backup and restore through each SASL mechanism, equal at the
-# end; authentication again in place under load; and what refusals say.
+# sasl_backup.sh - backup and restore of every shape through each SASL mechanism,
+# equal at the end, and what refusals say. Authentication again in place is
+# reauth.sh's.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$KB_LIB/secure.sh"
 KDC=$KB_WORK/kdc TLS=$KB_WORK/tls
@@ -82,59 +83,6 @@ case_oauthbearer() {
         "sasl_oauthbearer_client_id: backup" \
         "sasl_oauthbearer_client_secret: backup-secret" \
         "sasl_oauthbearer_scope: kafka"
-}
-
-# Slowly enough that every session would end several times: PROTOCOL LINE...
-slowly() { # NAME ADDRESS PROTOCOL LINE...
-    local name=slow-$1 count
-    shift
-    backup_yaml "$KB_WORK/b.yaml" id="$name" broker=x include=slow \
-        rate_limit_bytes_per_sec=80000 fetch_max_bytes=32768
-    secure "$KB_WORK/b.yaml" "$@"
-    kb_run 0 "$name" backup -v -c "$KB_WORK/b.yaml"
-    count=$(grep -c "authenticated again in place" "$KB_WORK/$name.err" || true)
-    assert_at_least "re-authentications of $name" 5 "$count"
-    validate_deep "$name"
-    restore_yaml "$KB_WORK/r.yaml" id="$name" broker=x create_topics=true \
-        map="slow=$name" rate_limit_bytes_per_sec=80000
-    secure "$KB_WORK/r.yaml" "$@"
-    kb_run 0 "$name-back" restore -v -c "$KB_WORK/r.yaml"
-    count=$(grep -c "authenticated again in place" "$KB_WORK/$name-back.err" || true)
-    assert_at_least "re-authentications of $name, back" 5 "$count"
-    client compare -b "$(kafka_addr k)" --min 1 "slow=$name" >"$KB_WORK/compared" ||
-        fail "$(cat "$KB_WORK/compared")"
-    ! grep -hE "closed the connection|reconnect" "$KB_WORK/$name.err" \
-        "$KB_WORK/$name-back.err" || fail "$name: a connection was dropped"
-    note "again in place $count times in the restore alone"
-}
-
-# 1.5 MB in small batches, so that the rate can be kept to.
-make_slow() {
-    [ -e "$KB_WORK/slow" ] && return 0
-    need_packages kcat=kcat
-    seq -f 'record %09.0f of a topic that takes its time to be copied, and of a hundred bytes or so' 15000 |
-        kcat -P -t slow -b "$(kafka_addr k)" -X batch.num.messages=100 -X linger.ms=5
-    touch "$KB_WORK/slow"
-}
-
-case_again_in_place_plain() {
-    make_slow
-    slowly plain "$(sasl_addr k)" SASL_PLAINTEXT "sasl_mechanism: PLAIN" \
-        "sasl_username: alice" "sasl_password: alice-secret"
-}
-
-case_again_in_place_scram_over_tls() {
-    make_slow
-    slowly scram "$(saslssl_addr k)" SASL_SSL "sasl_mechanism: SCRAM-SHA-256" \
-        "sasl_username: alice" "sasl_password: alice-secret" \
-        "ssl_ca_location: $TLS/ca.crt"
-}
-
-case_again_in_place_gssapi() {
-    make_slow
-    slowly gssapi "$(sasl_addr k)" SASL_PLAINTEXT "sasl_mechanism: GSSAPI" \
-        "sasl_keytab_path: $KDC/client.keytab" \
-        "sasl_krb5_config_path: $KDC/krb5.conf"
 }
 
 case_wrong_password() {

@@ -40,6 +40,25 @@ int kb_pump_write(struct kb_stream *stream, const struct kb_buf *bytes,
     return kb_stream_write_all(stream, &part, 1, deadline_ms, err);
 }
 
+static int dial(struct kb_pump *pump, int64_t deadline_ms,
+                struct kbp_error *err)
+{
+    const struct kb_pump_options *o = pump->options;
+    struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka"};
+    struct kb_security *security = o->net->security;
+    int status =
+        kb_tcp_dial(o->net, o->host, o->port, deadline_ms, &pump->broker, err);
+
+    if (status == KBP_OK && security && security->ops->wrap)
+        status = security->ops->wrap(security, &peer, &pump->broker,
+                                     deadline_ms, err);
+    if (status != KBP_OK) {
+        kb_stream_close(pump->broker);
+        pump->broker = NULL;
+    }
+    return status;
+}
+
 static void tell(const struct kb_pump *pump, const struct kbp_error *err)
 {
     if (pump->options->failed && err->status != KBP_ERR_CANCELLED)
@@ -53,6 +72,8 @@ void kb_pump_run(const struct kb_pump_options *options)
                            .authenticate = -1};
     struct kbp_error err = KB_ERR_INIT;
     int flags = fcntl(options->app_fd, F_GETFL);
+    int64_t deadline_ms;
+    int dialled;
 
     kb_tcp_join(options->host, options->port, pump.where, sizeof pump.where);
     (void)fcntl(options->app_fd, F_SETFL, flags | O_NONBLOCK);
@@ -61,7 +82,9 @@ void kb_pump_run(const struct kb_pump_options *options)
         (void)close(options->app_fd);
         return;
     }
-    if (kb_pump_greet(&pump, &err) != KBP_OK ||
+    deadline_ms = kb_deadline_ms(options->net->connect_timeout_ms);
+    dialled = dial(&pump, deadline_ms, &err);
+    if (kb_pump_greet(&pump, dialled, deadline_ms, &err) != KBP_OK ||
         kb_pump_copy(&pump, &err) != KBP_OK)
         tell(&pump, &err);
     if (pump.login)

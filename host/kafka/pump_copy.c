@@ -19,7 +19,10 @@
 #include "base/clock.h"
 #include "kafka/sasl_exchange.h"
 
-#define WAY_BYTES ((size_t)256 * 1024)
+#ifndef KB_PUMP_WAY_BYTES
+#define KB_PUMP_WAY_BYTES 256 * 1024
+#endif
+#define WAY_BYTES ((size_t)KB_PUMP_WAY_BYTES)
 #define HEAD 8u /* a frame's length, and its correlation id on the way back */
 
 /* How long a login in the middle may take before the connection is given up. */
@@ -179,6 +182,10 @@ static int take_login_answer(struct copier *c, uint32_t len, bool *more,
         return kb_fail(err, KBP_ERR_PROTOCOL,
                        "%s: a SASL answer of %u bytes is too long",
                        c->pump->where, len);
+    if (c->login_sent < c->login.len)
+        return kb_fail(err, KBP_ERR_PROTOCOL,
+                       "%s answered a re-authentication before it was asked",
+                       c->pump->where);
     if (way->end - way->ready < whole) {
         *more = true;
         return KBP_OK;

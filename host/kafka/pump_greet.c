@@ -19,7 +19,6 @@
 #include "kafka/auth.h"
 #include "kafka/error.h"
 #include "kafka/sasl_exchange.h"
-#include "kafka/tcp.h"
 
 #define FRAME_MAX ((size_t)1 << 20)
 #define TEXT_MAX 500 /* librdkafka has room for 511 */
@@ -37,11 +36,6 @@ struct request {
     struct kb_cursor body;
     struct kb_buf frame; /* without its length */
 };
-
-int64_t kb_pump_deadline_ms(const struct kb_pump *pump)
-{
-    return kb_deadline_ms(pump->options->net->connect_timeout_ms);
-}
 
 static int read_request(struct kb_pump *pump, struct request *request,
                         int64_t deadline_ms, struct kbp_error *err)
@@ -97,25 +91,6 @@ static int send_answer(struct kb_pump *pump, struct kb_buf *out,
         return kb_fail_nomem(err, "an answer");
     kb_store_be32(out->data, (uint32_t)(out->len - 4));
     return kb_pump_write(pump->app, out, deadline_ms, err);
-}
-
-static int dial(struct kb_pump *pump, int64_t deadline_ms,
-                struct kbp_error *err)
-{
-    const struct kb_pump_options *o = pump->options;
-    struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka"};
-    struct kb_security *security = o->net->security;
-    int status =
-        kb_tcp_dial(o->net, o->host, o->port, deadline_ms, &pump->broker, err);
-
-    if (status == KBP_OK && security && security->ops->wrap)
-        status = security->ops->wrap(security, &peer, &pump->broker,
-                                     deadline_ms, err);
-    if (status != KBP_OK) {
-        kb_stream_close(pump->broker);
-        pump->broker = NULL;
-    }
-    return status;
 }
 
 /* What a broker of any age has and librdkafka asks for: enough to go on. */
@@ -335,13 +310,13 @@ static int reachable(struct kb_pump *pump, struct request *request,
     return status;
 }
 
-int kb_pump_greet(struct kb_pump *pump, struct kbp_error *err)
+int kb_pump_greet(struct kb_pump *pump, int dialled, int64_t deadline_ms,
+                  struct kbp_error *err)
 {
-    int64_t deadline_ms = kb_pump_deadline_ms(pump);
     struct request request = {.frame = KB_BUF_INIT};
     struct kb_buf answer = KB_BUF_INIT;
     struct kbp_error app_err = KB_ERR_INIT;
-    int result = dial(pump, deadline_ms, err);
+    int result = dialled;
     int status = KBP_OK;
     bool over = result == KBP_OK && pump->options->relay;
 

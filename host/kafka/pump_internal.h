@@ -16,15 +16,14 @@ struct kb_pump {
     char where[300];
 };
 
-/* Wait for the broker no longer than this in all, before it is in use. */
-int64_t kb_pump_deadline_ms(const struct kb_pump *pump);
-
 /*
- * Dial, log in, and answer librdkafka's handshake with how that went.  KBP_OK
+ * Log in, and answer librdkafka's handshake with how that went, or with how
+ * dialling did: `dialled` is its status, and `err` holds its error.  KBP_OK
  * when frames may be copied.  KBP_ERR_CANCELLED: librdkafka hung up; there is
  * nobody to tell.
  */
-int kb_pump_greet(struct kb_pump *pump, struct kbp_error *err);
+int kb_pump_greet(struct kb_pump *pump, int dialled, int64_t deadline_ms,
+                  struct kbp_error *err);
 
 /* Copy frames until an end; KBP_OK when either side just closed. */
 int kb_pump_copy(struct kb_pump *pump, struct kbp_error *err);

@@ -138,6 +138,10 @@ int kb_entry_extent(struct kb_entry *entry, const struct kb_uuid *generation,
         rc = kb_partition_add_extent(log, &extent, err);
     for (i = 0; i < coverage->ranges.count && rc == KBP_OK; i++)
         rc = kb_partition_add_range(log, &coverage->ranges.items[i], err);
+    if (rc == KBP_OK)
+        rc = kb_txns_append(&log->aborted, &coverage->aborted, err);
+    if (rc == KBP_OK)
+        rc = kb_txns_copy(&log->open, &coverage->open, err);
     if (rc == KBP_OK && last && last->known)
         log->last = *last;
     return rc;

@@ -211,6 +211,8 @@ static void free_generation(struct kb_generation *g)
     for (i = 0; i < g->partition_count; i++) {
         free(g->partitions[i].extents);
         kb_ranges_release(&g->partitions[i].ranges);
+        kb_txns_release(&g->partitions[i].aborted);
+        kb_txns_release(&g->partitions[i].open);
     }
     free(g->partitions);
     kb_topic_desc_release(&g->desc);

@@ -55,6 +55,8 @@ struct kb_partition_log {
      * later extent replaces it.  end <= start: nothing.
      */
     struct kb_range pending;
+    struct kb_txns aborted; /* whose records are stored all the same */
+    struct kb_txns open;    /* undecided where the extents end */
 };
 
 /* The first accounted offset, and the one to go on with. -1: none yet. */

@@ -31,7 +31,10 @@ static int merge_partition(struct kb_partition_log *log,
         log->last = more->last;
     if (more->extent_count > 0 || more->pending.end > more->pending.start)
         log->pending = more->pending;
-    return KBP_OK;
+    rc = kb_txns_append(&log->aborted, &more->aborted, err);
+    if (rc == KBP_OK && more->extent_count > 0)
+        rc = kb_txns_copy(&log->open, &more->open, err);
+    return rc;
 }
 
 static int merge_generation(struct kb_manifest *m,
@@ -143,6 +146,52 @@ static uint64_t ranges_in(const struct kb_partition_log *log,
     return total;
 }
 
+/* The range that holds the offset, or NULL. */
+static const struct kb_range *range_at(const struct kb_ranges *ranges,
+                                       int64_t offset)
+{
+    size_t low = 0;
+    size_t high = ranges->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (ranges->items[mid].end <= offset)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < ranges->count && ranges->items[low].start <= offset
+               ? &ranges->items[low]
+               : NULL;
+}
+
+/* Transactions begin with what is stored, and end with a marker. */
+static int check_txns(const struct kb_partition_log *log, struct kbp_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < log->aborted.count + log->open.count; i++) {
+        const bool open = i >= log->aborted.count;
+        const struct kb_txn *txn =
+            open ? &log->open.items[i - log->aborted.count]
+                 : &log->aborted.items[i];
+        const struct kb_range *marker =
+            open ? NULL : range_at(&log->ranges, txn->end - 1);
+
+        if (txn->start < kb_partition_start(log) ||
+            txn->start >= kb_partition_resume(log) ||
+            range_at(&log->ranges, txn->start) ||
+            (!open && (!marker || marker->kind != KB_RANGE_MARKER)))
+            return kb_fail(err, KBP_ERR_CORRUPT,
+                           "the transaction of producer %" PRId64
+                           " from offset %" PRId64
+                           " isn't what is accounted for there",
+                           txn->producer_id, txn->start);
+    }
+    return KBP_OK;
+}
+
 static int check_partition(const struct kb_partition_log *log,
                            struct kbp_error *err)
 {
@@ -177,7 +226,7 @@ static int check_partition(const struct kb_partition_log *log,
                        "the range from offset %" PRId64
                        " lies outside of what is accounted for",
                        log->ranges.items[at].start);
-    return KBP_OK;
+    return check_txns(log, err);
 }
 
 int kb_manifest_check(const struct kb_manifest *m,

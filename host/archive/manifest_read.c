@@ -181,6 +181,26 @@ static int read_tables(const json_t *object, const struct kb_manifest *m,
     return KBP_OK;
 }
 
+static int read_txns(const json_t *object, const char *key, bool open,
+                     struct kb_txns *txns, struct kbp_error *err)
+{
+    const char *at;
+    int rc = KBP_OK;
+
+    if (!get_text(object, key, &at))
+        return bad(err, "its transactions are no table");
+    while (rc == KBP_OK && at && *at != '\0') {
+        struct kb_txn txn;
+
+        if (!kb_table_txn(&at, open, &txn) || !kb_table_end_row(&at))
+            return kb_fail(err, KBP_ERR_CORRUPT,
+                           "transaction %zu of \"%s\" can't be read",
+                           txns->count, key);
+        rc = kb_txns_add(txns, &txn, err);
+    }
+    return rc;
+}
+
 static int read_partition(const json_t *object, const struct kb_manifest *m,
                           struct kb_partition_log *log, struct kbp_error *err)
 {
@@ -205,7 +225,10 @@ static int read_partition(const json_t *object, const struct kb_manifest *m,
     if (!get_text(object, "pending", &pending) ||
         (pending && (!kb_table_range(&pending, &log->pending) || *pending)))
         return bad(err, "what is pending can't be read");
-    return KBP_OK;
+    rc = read_txns(object, "aborted", false, &log->aborted, err);
+    if (rc == KBP_OK)
+        rc = read_txns(object, "open", true, &log->open, err);
+    return rc;
 }
 
 static int read_topic(const json_t *object, struct kb_manifest *m,

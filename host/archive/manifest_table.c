@@ -87,6 +87,14 @@ bool kb_table_range(const char **at, struct kb_range *range)
            range->start >= 0 && range->end > range->start;
 }
 
+bool kb_table_txn(const char **at, bool open, struct kb_txn *txn)
+{
+    txn->end = 0;
+    return take_i64(at, &txn->producer_id) && take_i64(at, &txn->start) &&
+           txn->producer_id >= 0 && txn->start >= 0 &&
+           (open || (take_i64(at, &txn->end) && txn->end > txn->start));
+}
+
 bool kb_table_extent(const char **at, struct kb_extent *e)
 {
     struct kb_sums *s = &e->sums;

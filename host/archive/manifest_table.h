@@ -12,6 +12,9 @@
 bool kb_table_extent(const char **at, struct kb_extent *extent);
 bool kb_table_range(const char **at, struct kb_range *range);
 
+/* An open one has no end. */
+bool kb_table_txn(const char **at, bool open, struct kb_txn *txn);
+
 /* Behind a row's last field: go on to the next row, if there is one. */
 bool kb_table_end_row(const char **at);
 

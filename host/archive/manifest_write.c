@@ -115,6 +115,19 @@ static void write_partition(struct kb_buf *out,
         kb_buf_printf(out, ",\"pending\":\"%c,%" PRId64 ",%" PRId64 "\"",
                       kb_range_letter(log->pending.kind), log->pending.start,
                       log->pending.end);
+    for (i = 0; i < log->aborted.count; i++)
+        kb_buf_printf(out, "%s%" PRId64 ",%" PRId64 ",%" PRId64,
+                      i > 0 ? ";" : ",\"aborted\":\"",
+                      log->aborted.items[i].producer_id,
+                      log->aborted.items[i].start, log->aborted.items[i].end);
+    if (log->aborted.count > 0)
+        kb_buf_add_str(out, "\"");
+    for (i = 0; i < log->open.count; i++)
+        kb_buf_printf(out, "%s%" PRId64 ",%" PRId64,
+                      i > 0 ? ";" : ",\"open\":\"",
+                      log->open.items[i].producer_id, log->open.items[i].start);
+    if (log->open.count > 0)
+        kb_buf_add_str(out, "\"");
     kb_buf_add_str(out, "}");
 }
 

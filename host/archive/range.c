@@ -122,6 +122,8 @@ void kb_coverage_init(struct kb_coverage *coverage, int64_t start)
 void kb_coverage_release(struct kb_coverage *coverage)
 {
     kb_ranges_release(&coverage->ranges);
+    kb_txns_release(&coverage->aborted);
+    kb_txns_release(&coverage->open);
 }
 
 void kb_coverage_reset(struct kb_coverage *coverage, int64_t start)
@@ -130,6 +132,8 @@ void kb_coverage_reset(struct kb_coverage *coverage, int64_t start)
     coverage->end = start;
     coverage->sums = (struct kb_sums){0};
     coverage->ranges.count = 0;
+    coverage->aborted.count = 0;
+    coverage->open.count = 0;
 }
 
 int kb_coverage_batch(struct kb_coverage *coverage,

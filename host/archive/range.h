@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "archive/txn.h"
 
 /*
  * Why offsets are not stored.  XX(NAME, letter on disk, word in output, text).
@@ -95,6 +95,8 @@ struct kb_coverage {
     int64_t end; /* what comes next begins here */
     struct kb_sums sums;
     struct kb_ranges ranges;
+    struct kb_txns aborted; /* of stored records; their markers are in here */
+    struct kb_txns open;    /* undecided at `end`, with records stored */
 };
 
 void kb_coverage_init(struct kb_coverage *coverage, int64_t start);

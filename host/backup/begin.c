@@ -204,13 +204,19 @@ static int64_t first_offset(struct kb_engine *engine, const struct found *found,
     return found->earliest;
 }
 
-/* Where the archive goes on, -1: anywhere; and its last batch. */
-static int64_t resume_of(struct kb_engine *engine, const struct found *found,
-                         struct kb_last_batch *last)
+/* Where the archive goes on, and with what. */
+struct resume {
+    int64_t position; /* -1: anywhere */
+    struct kb_last_batch last;
+    struct kb_txns open; /* transactions that have records stored */
+};
+
+static int resume_of(struct kb_engine *engine, const struct found *found,
+                     struct resume *resume, struct kbp_error *err)
 {
     const struct kb_generation *generation;
     const struct kb_partition_log *log = NULL;
-    int64_t position = -1;
+    int rc = KBP_OK;
 
     (void)pthread_mutex_lock(&engine->pipe.commit_lock);
     generation =
@@ -218,28 +224,34 @@ static int64_t resume_of(struct kb_engine *engine, const struct found *found,
     if (generation)
         log = kb_generation_partition(generation, found->partition);
     if (log) {
-        position = kb_partition_resume(log);
-        *last = log->last;
+        resume->position = kb_partition_resume(log);
+        resume->last = log->last;
+        rc = kb_txns_copy(&resume->open, &log->open, err);
     }
     (void)pthread_mutex_unlock(&engine->pipe.commit_lock);
-    return position;
+    return rc;
 }
 
 static int begin_part(struct kb_engine *engine, const struct found *found,
                       bool first, bool *diverged, struct kbp_error *err)
 {
     struct kb_source_topic *topic = found->topic;
-    struct kb_last_batch last = {0};
-    int64_t position = resume_of(engine, found, &last);
-    bool resumes = position >= 0;
+    struct resume resume = {.position = -1};
+    int64_t position;
+    bool resumes;
     const struct kb_meta_topic *meta;
     const struct kb_meta_partition *leads;
     struct kb_part *part;
     char acl[KB_ACL_TEXT];
-    int rc;
+    int rc = resume_of(engine, found, &resume, err);
 
+    if (rc != KBP_OK)
+        return rc;
+    position = resume.position;
+    resumes = position >= 0;
     if (found->error == KB_KAFKA_NONE && resumes && position > found->latest) {
         *diverged = true;
+        kb_txns_release(&resume.open);
         return KBP_OK;
     }
     if (!resumes)
@@ -249,6 +261,10 @@ static int begin_part(struct kb_engine *engine, const struct found *found,
                                                          : found->latest);
     if (part)
         part->writer = writer_of(engine, part);
+    if (part)
+        part->open = resume.open; /* its own now */
+    else
+        kb_txns_release(&resume.open);
     if (!part || add_part(engine, part) != KBP_OK) {
         kb_part_free(part);
         return kb_fail_nomem(err, "a partition");
@@ -265,7 +281,7 @@ static int begin_part(struct kb_engine *engine, const struct found *found,
                                   "Read"));
         return KBP_OK;
     }
-    part->check = last;
+    part->check = resume.last;
     if (position < found->earliest) {
         kb_engine_warn(engine,
                        "%s/%d: offsets %lld to %lld were gone before they "

@@ -27,6 +27,11 @@ static int emit(struct kb_collector *collector, struct kb_part *part,
 
     if (!parcel)
         return kb_fail_nomem(err, "a frame");
+    if (part->open.count > 0 &&
+        kb_txns_copy(&part->coverage.open, &part->open, err) != KBP_OK) {
+        kb_parcel_free(parcel);
+        return KBP_ERR_NOMEM;
+    }
     parcel->part = part;
     parcel->budget = collector->budget;
     parcel->coverage = part->coverage;
@@ -160,11 +165,30 @@ static int add_batch(struct kb_collector *collector, struct kb_part *part,
                                         .crc32c = batch->crc,
                                         .leader_epoch = batch->leader_epoch};
     rc = kb_coverage_batch(&part->coverage, &stored, err);
+    if (rc == KBP_OK && collector->uncommitted &&
+        (batch->attributes & KB_BATCH_TRANSACTIONAL) && batch->producer_id >= 0)
+        rc = kb_txns_open(&part->open, batch->producer_id, batch->base_offset,
+                          err);
     if (rc == KBP_OK &&
         part->pending >= (part->pending_plain ? collector->frame_bytes
                                               : collector->pass_bytes))
         rc = emit(collector, part, err);
     return rc;
+}
+
+/* Offsets that aren't stored; a marker decides over some that are. */
+static int add_skip(struct kb_part *part, const struct kb_walk_item *item,
+                    struct kbp_error *err)
+{
+    struct kb_txn txn;
+    int rc = kb_coverage_skip(&part->coverage, item->reason, item->end, err);
+
+    if (rc != KBP_OK || item->marker == KB_MARKER_NONE ||
+        !kb_txns_close(&part->open, item->producer_id, &txn) ||
+        item->marker != KB_MARKER_ABORT)
+        return rc;
+    txn.end = item->end;
+    return kb_txns_add(&part->coverage.aborted, &txn, err);
 }
 
 int kb_collect_add(struct kb_collector *collector, struct kb_part *part,
@@ -177,7 +201,7 @@ int kb_collect_add(struct kb_collector *collector, struct kb_part *part,
     if (item->kind == KB_WALK_BATCH)
         rc = add_batch(collector, part, item, block, err);
     else
-        rc = kb_coverage_skip(&part->coverage, item->reason, item->end, err);
+        rc = add_skip(part, item, err);
     if (rc == KBP_OK && part->coverage.ranges.count >= MANY_RANGES)
         rc = emit(collector, part, err);
     (void)pthread_mutex_unlock(&part->lock);

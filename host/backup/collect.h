@@ -21,6 +21,7 @@ struct kb_collector {
     /* Takes the parcel; parcels of a partition come in order. */
     void (*emit)(void *data, struct kb_parcel *parcel);
     void *data;
+    bool uncommitted;      /* what is stored may yet be aborted */
     atomic_ullong pending; /* bytes that wait, of all partitions */
 };
 

@@ -49,6 +49,7 @@ void kb_part_free(struct kb_part *part)
         kb_slice_release(&part->pieces[i]);
     free(part->pieces);
     kb_coverage_release(&part->coverage);
+    kb_txns_release(&part->open);
     (void)pthread_mutex_destroy(&part->lock);
     free(part->reason);
     free(part);

@@ -66,6 +66,7 @@ struct kb_part {
     /* Collecting. */
     pthread_mutex_t lock;
     struct kb_coverage coverage; /* since the last parcel */
+    struct kb_txns open;         /* with records stored, and undecided */
     struct kb_slice *pieces;     /* batches which wait to become a frame */
     size_t piece_count;
     size_t piece_cap;

@@ -196,6 +196,7 @@ static int start_pipe(struct kb_engine *engine, struct kbp_error *err)
     engine->collector = (struct kb_collector){
         .budget = &engine->budget,
         .frame_bytes = engine->codec ? backup->frame_bytes : PASS_BYTES,
+        .uncommitted = backup->isolation_level == KB_ISOLATION_READ_UNCOMMITTED,
         .pass_bytes = PASS_BYTES,
         .emit = emit,
         .data = engine};

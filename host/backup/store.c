@@ -65,6 +65,11 @@ static int account(struct kb_pipe_writer *writer, struct kb_parcel *parcel,
         if (rc != KBP_OK)
             return rc;
     }
+    rc = kb_txns_append(&extent->coverage.aborted, &more->aborted, err);
+    if (rc == KBP_OK)
+        rc = kb_txns_copy(&extent->coverage.open, &more->open, err);
+    if (rc != KBP_OK)
+        return rc;
     kb_sums_add(&extent->coverage.sums, &more->sums);
     extent->coverage.end = more->end;
     if (parcel->kind == KB_PARCEL_FRAME) {

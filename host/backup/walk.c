@@ -8,6 +8,7 @@
 #include "kafka/msgset.h"
 
 #define CONTROL_ABORT 0
+#define CONTROL_COMMIT 1
 
 void kb_walk_begin(struct kb_walk *walk, const struct kb_fetched *fetched)
 {
@@ -172,6 +173,14 @@ static int compare(struct kb_walk *walk, const struct kb_batch *batch,
     return KB_WALK_DIVERGED;
 }
 
+/* Whose transaction it is of matters to who reads it. */
+static void keep_producer(struct kb_walk *walk, const struct kb_batch *batch)
+{
+    memcpy(walk->made.data + KB_BATCH_PRODUCER_AT,
+           batch->bytes + KB_BATCH_PRODUCER_AT, KB_BATCH_PRODUCER_BYTES);
+    kb_batch_seal(walk->made.data, walk->made.len);
+}
+
 /*
  * The batch begins before the position: records in front of it were deleted,
  * or not asked for, and must not come back.  Make a batch of those from there
@@ -192,6 +201,7 @@ static int rewrite(struct kb_walk *walk, const struct kb_batch *batch,
         return rc;
     kb_batch_builder_reset(&walk->builder);
     walk->builder.keep_offsets = true;
+    walk->builder.attributes = batch->attributes & KB_BATCH_TRANSACTIONAL;
     while ((rc = kb_records_next(&it, &record, err)) == 1) {
         if (record.offset < walk->position)
             continue;
@@ -206,6 +216,8 @@ static int rewrite(struct kb_walk *walk, const struct kb_batch *batch,
         rc = kb_batch_builder_finish(
             &walk->builder, batch->attributes & KB_BATCH_CODEC, walk->codecs,
             walk->builder.base_offset, &walk->made, err);
+        if (rc == KBP_OK && walk->builder.attributes)
+            keep_producer(walk, batch);
     }
     if (rc != KBP_OK)
         return kb_err_wrap(err, "the batch at offset %lld can't be rewritten",
@@ -327,6 +339,22 @@ static int read_batch(struct kb_walk *walk, struct kbp_error *err)
     return 0;
 }
 
+static enum kb_walk_marker marker_of(const struct kb_batch *batch)
+{
+    if (!(batch->attributes & KB_BATCH_CONTROL))
+        return KB_MARKER_NONE;
+    if (batch->count == 0)
+        return KB_MARKER_EMPTY;
+    switch (kb_batch_control_type(batch)) {
+    case CONTROL_ABORT:
+        return KB_MARKER_ABORT;
+    case CONTROL_COMMIT:
+        return KB_MARKER_COMMIT;
+    default:
+        return KB_MARKER_NONE;
+    }
+}
+
 /* The batch that is held, whose turn it is. 1: an item; 0: none yet. */
 static int take_held(struct kb_walk *walk, struct kb_walk_item *item,
                      struct kbp_error *err)
@@ -344,10 +372,11 @@ static int take_held(struct kb_walk *walk, struct kb_walk_item *item,
         return 1;
     }
     walk->have_held = false;
-    if (batch->count == 0) {
-        skip_to(walk, item, KB_RANGE_CLEANED, next);
-    } else if (batch->attributes & KB_BATCH_CONTROL) {
-        skip_to(walk, item, KB_RANGE_MARKER, next);
+    if (batch->count == 0 || batch->attributes & KB_BATCH_CONTROL) {
+        skip_to(walk, item,
+                batch->count == 0 ? KB_RANGE_CLEANED : KB_RANGE_MARKER, next);
+        item->marker = marker_of(batch);
+        item->producer_id = batch->producer_id;
     } else if (walk->aborted_on && !walk->keep_aborted) {
         skip_to(walk, item, KB_RANGE_ABORTED, next);
     } else if (batch->base_offset < walk->position) {

@@ -61,12 +61,22 @@ enum kb_walk_kind {
     KB_WALK_SKIP   /* [position, end) isn't there, because of `reason` */
 };
 
+/* How a transaction ended, as far as its marker still says so. */
+enum kb_walk_marker {
+    KB_MARKER_NONE, /* no marker */
+    KB_MARKER_ABORT,
+    KB_MARKER_COMMIT,
+    KB_MARKER_EMPTY /* the cleaner took it, behind the last of its records */
+};
+
 struct kb_walk_item {
     enum kb_walk_kind kind;
     struct kb_batch batch; /* begins at the position; of KB_WALK_BATCH */
     bool made;             /* its bytes are the walk's until the next call */
     enum kb_range_kind reason;
-    int64_t end; /* the position behind it */
+    enum kb_walk_marker marker; /* of KB_WALK_SKIP */
+    int64_t producer_id;        /* whose transaction it ends */
+    int64_t end;                /* the position behind it */
 };
 
 /* Begin with an answer; the set of aborted producers starts empty. */

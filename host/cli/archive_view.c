@@ -84,6 +84,8 @@ void kb_archive_totals(const struct kb_manifest *manifest,
             kb_partition_sums(log, &sums);
             totals->records += sums.records;
             totals->missing += sums.missing;
+            totals->aborted += log->aborted.count;
+            totals->open += log->open.count;
             for (i = 0; i < log->ranges.count; i++)
                 totals->ranges[log->ranges.items[i].kind] +=
                     (uint64_t)(log->ranges.items[i].end -
@@ -153,6 +155,25 @@ static json_t *extents_json(const struct kb_manifest *manifest,
     return out;
 }
 
+/* Of a backup with read_uncommitted; empty otherwise. */
+static json_t *txns_json(const struct kb_txns *txns, bool open)
+{
+    json_t *out = json_array();
+    size_t i;
+
+    for (i = 0; i < txns->count; i++) {
+        const struct kb_txn *txn = &txns->items[i];
+        json_t *one =
+            json_pack("{s:I, s:I}", "producer_id", (json_int_t)txn->producer_id,
+                      "start_offset", (json_int_t)txn->start);
+
+        if (!open)
+            (void)json_object_set_new(one, "end_offset", number(txn->end));
+        (void)json_array_append_new(out, one);
+    }
+    return out;
+}
+
 static json_t *partition_json(const struct kb_manifest *manifest,
                               const struct kb_partition_log *log)
 {
@@ -178,6 +199,10 @@ static json_t *partition_json(const struct kb_manifest *manifest,
                       (json_int_t)log->pending.start, "end_offset",
                       (json_int_t)log->pending.end, "reason",
                       kb_range_word(log->pending.kind)));
+    (void)json_object_set_new(out, "aborted_transactions",
+                              txns_json(&log->aborted, false));
+    (void)json_object_set_new(out, "open_transactions",
+                              txns_json(&log->open, true));
     (void)json_object_set_new(out, "segments", extents_json(manifest, log));
     return out;
 }
@@ -267,12 +292,14 @@ static json_t *summary_json(const struct kb_manifest *manifest)
                                       kb_range_word((enum kb_range_kind)i),
                                       number((int64_t)totals.ranges[i]));
     return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:o}", "topics",
-        (json_int_t)totals.topics, "partitions", (json_int_t)totals.partitions,
-        "segments", (json_int_t)totals.segments, "records",
-        (json_int_t)totals.records, "missing_in_batches",
+        "{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o}",
+        "topics", (json_int_t)totals.topics, "partitions",
+        (json_int_t)totals.partitions, "segments", (json_int_t)totals.segments,
+        "records", (json_int_t)totals.records, "missing_in_batches",
         (json_int_t)totals.missing, "offsets_not_stored", ranges,
-        "uncompressed_size", (json_int_t)totals.raw_bytes, "compressed_size",
+        "aborted_transactions", (json_int_t)totals.aborted, "open_transactions",
+        (json_int_t)totals.open, "uncompressed_size",
+        (json_int_t)totals.raw_bytes, "compressed_size",
         (json_int_t)totals.stored_bytes, "earliest_timestamp",
         totals.has_times ? number(totals.earliest) : json_null(),
         "latest_timestamp",

@@ -33,6 +33,8 @@ struct kb_archive_totals {
     uint64_t records;
     uint64_t missing;
     uint64_t ranges[KB_RANGE_KINDS]; /* offsets */
+    uint64_t aborted; /* transactions with records stored all the same */
+    uint64_t open;    /* the same, undecided where the backup ends */
     uint64_t raw_bytes;
     uint64_t stored_bytes;
     bool has_times;

@@ -92,6 +92,14 @@ static void print(const struct kb_manifest *m)
             kb_out("Not stored:          %s offsets: %s",
                    kb_count_text(one, totals.ranges[i]),
                    kb_range_text((enum kb_range_kind)i));
+    if (totals.aborted)
+        kb_out("Aborted:             %" PRIu64
+               " transactions, whose records are stored all the same",
+               totals.aborted);
+    if (totals.open)
+        kb_out("Undecided:           %" PRIu64
+               " transactions, which were open at the end of the backup",
+               totals.open);
     kb_out("Consumer groups:     %zu captures", m->capture_count);
     kb_out("\nTopics:");
     for (i = 0; i < m->generation_count; i++)

@@ -234,6 +234,7 @@ struct kb_restore_settings {
     bool dry_run;
     bool include_original_offset_header;
     bool strip_offset_headers;
+    bool include_aborted; /* records of aborted transactions, too */
     uint64_t rate_limit_records_per_sec; /* 0: none; of the whole run */
     uint64_t rate_limit_bytes_per_sec;
     int64_t max_concurrent_partitions;

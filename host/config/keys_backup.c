@@ -154,7 +154,9 @@ static const struct kb_key backup_keys[] = {
      .default_text = "read_committed",
      .choices = "read_committed|read_uncommitted",
      .help = "`read_committed` leaves out aborted transactions, and counts "
-             "them; `read_uncommitted` stores their records like any other"},
+             "them; `read_uncommitted` stores their records, too, those of "
+             "open transactions included, and which were aborted: a restore "
+             "leaves these out unless `include_aborted` asks for them"},
     {.name = "open_transaction_timeout",
      .type = KB_KEY_MS,
      .at = BACKUP(open_transaction_timeout_ms),

@@ -112,6 +112,13 @@ static const struct kb_key restore_keys[] = {
      .at = RESTORE(strip_offset_headers),
      .default_text = "false",
      .help = "remove such headers where records have them"},
+    {.name = "include_aborted",
+     .type = KB_KEY_BOOL,
+     .at = RESTORE(include_aborted),
+     .default_text = "false",
+     .help = "restore records of aborted transactions, too, which only a "
+             "backup with `isolation_level: read_uncommitted` holds; in the "
+             "target they can't be told from others"},
     {.name = "consumer_group_strategy",
      .type = KB_KEY_CHOICE,
      .at = RESTORE(consumer_group_strategy),

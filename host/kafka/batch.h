@@ -25,6 +25,10 @@
 #define KB_BATCH_HEADER 61u    /* bytes */
 #define KB_BATCH_LENGTH_AT 12u /* batchLength counts from here */
 
+/* Producer id, epoch and base sequence. */
+#define KB_BATCH_PRODUCER_AT 43u
+#define KB_BATCH_PRODUCER_BYTES 14u
+
 #define KB_BATCH_CODEC 0x07u      /* 0 none 1 gzip 2 snappy 3 lz4 4 zstd */
 #define KB_BATCH_LOG_APPEND 0x08u /* timestamps: all are max_timestamp */
 #define KB_BATCH_TRANSACTIONAL 0x10u

@@ -66,12 +66,15 @@ static int init_run(struct kb_restore_run *run, const struct kb_config *config,
 static void release_parts(struct kb_restore_run *run)
 {
     size_t i;
+    size_t s;
 
     for (i = 0; i < run->part_count; i++) {
         kb_ready_clear(&run->parts[i].ready);
         kb_ready_clear(&run->parts[i].sent);
         kb_select_release(&run->parts[i].select);
         kb_map_release(&run->parts[i].map);
+        for (s = 0; s < run->parts[i].source_count; s++)
+            kb_txns_release(&run->parts[i].sources[s].aborted);
         free(run->parts[i].sources);
     }
     free(run->parts);
@@ -227,10 +230,14 @@ static void choose_outcome(struct kb_restore_run *run)
 static int make_reports(struct kb_restore_run *run, struct kbp_error *err)
 {
     struct kb_source_maps maps = {0};
+    size_t i;
     int status = kb_source_maps_load(&maps, run, err);
 
     run->report->records = run->records;
     run->report->bytes = run->bytes;
+    run->report->aborted = 0;
+    for (i = 0; i < run->part_count; i++)
+        run->report->aborted += run->parts[i].select.aborted_records;
     run->report->duration_ms = kb_wall_ms() - run->began_ms;
     if (status == KBP_OK && run->config->restore.offset_report)
         status = kb_report_offsets(run, &maps, run->groups, err);

@@ -387,6 +387,8 @@ static void hash_options(struct kb_plan *plan, const struct kb_config *config)
     hash_pairs(&hash, &restore->topic_mapping);
     hash_number(&hash, plan->select.add_original_headers);
     hash_number(&hash, plan->select.strip_headers);
+    if (restore->include_aborted) /* checkpoints from before it stay good */
+        hash_text(&hash, "include_aborted");
     (void)snprintf(plan->options_hash, sizeof plan->options_hash, "%016" PRIx64,
                    hash);
 }

@@ -123,8 +123,8 @@ static int prepare(struct worker *worker, struct kb_part *part,
 
         if (part->select.source != source->number) {
             status = kb_select_source(&part->select, source->number,
-                                      source->log->partition, &worker->codecs,
-                                      out, err);
+                                      source->log->partition, &source->aborted,
+                                      &worker->codecs, out, err);
             if (status != KBP_OK)
                 return status;
         }

@@ -225,6 +225,8 @@ int kb_report_restore(struct kb_restore_run *run,
                               json_integer((json_int_t)run->report->records));
     (void)json_object_set_new(json, "bytes_restored",
                               json_integer((json_int_t)run->report->bytes));
+    (void)json_object_set_new(json, "aborted_records_left_out",
+                              json_integer((json_int_t)run->report->aborted));
     (void)json_object_set_new(
         json, "throughput_records_per_sec",
         json_real(seconds > 0 ? (double)run->report->records / seconds : 0));

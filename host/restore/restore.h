@@ -28,6 +28,7 @@ struct kb_restore_report {
     enum kb_restore_outcome outcome;
     uint64_t records; /* by this run */
     uint64_t bytes;   /* of batches, by this run */
+    uint64_t aborted; /* records of aborted transactions, left out by it */
     int64_t duration_ms;
     /* Sentences for people; in `json`, too. Those that end a line of work: */
     char **errors;

@@ -41,7 +41,8 @@ struct kb_part_source {
     const struct kb_partition_log *log;
     int64_t from;
     int64_t end;
-    int64_t acked; /* all before it is done; under the lock */
+    int64_t acked;          /* all before it is done; under the lock */
+    struct kb_txns aborted; /* their records are left out; sorted */
 };
 
 /* A partition of the target. */

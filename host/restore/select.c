@@ -142,6 +142,7 @@ out:
 }
 
 int kb_select_source(struct kb_select *sel, uint32_t source, int32_t partition,
+                     const struct kb_txns *aborted,
                      struct kb_codec_worker *codecs, struct kb_ready_list *out,
                      struct kbp_error *err)
 {
@@ -151,6 +152,7 @@ int kb_select_source(struct kb_select *sel, uint32_t source, int32_t partition,
         return status;
     sel->source = source;
     sel->source_partition = partition;
+    sel->aborted = aborted;
     return KBP_OK;
 }
 
@@ -392,6 +394,11 @@ int kb_select_batch(struct kb_select *sel, const struct kb_batch *batch,
     if (batch->count == 0 || (batch->attributes & KB_BATCH_CONTROL) ||
         batch->base_offset >= end || kb_batch_next_offset(batch) <= from)
         return KBP_OK;
+    if (sel->aborted && (batch->attributes & KB_BATCH_TRANSACTIONAL) &&
+        kb_txns_hold(sel->aborted, batch->producer_id, batch->base_offset)) {
+        sel->aborted_records += (uint64_t)batch->count;
+        return KBP_OK;
+    }
     if (sel->spec->window && batch->max_timestamp < sel->spec->window_start) {
         sel->dropped += (uint64_t)batch->count;
         return KBP_OK;

@@ -15,6 +15,7 @@
 #ifndef KB_RESTORE_SELECT_H
 #define KB_RESTORE_SELECT_H
 
+#include "archive/txn.h"
 #include "kafka/batch.h"
 #include "restore/ready.h"
 
@@ -35,16 +36,18 @@ struct kb_select {
     struct kb_budget *budget; /* what is built counts there; or NULL */
     uint32_t source;          /* the source whose batches come */
     int32_t source_partition;
-    int64_t next_target; /* where the next record will land */
-    uint64_t skip;       /* so many records landed in an earlier run */
+    const struct kb_txns *aborted; /* of that source; sorted; NULL: keep all */
+    int64_t next_target;           /* where the next record will land */
+    uint64_t skip; /* so many records landed in an earlier run */
     /* What is being built. */
     struct kb_batch_builder builder;
     int codec;
     struct kb_map map;
     int64_t built_next; /* source offset behind what is in the builder */
     /* Totals. */
-    uint64_t rebuilt; /* batches that didn't go out as they came */
-    uint64_t dropped; /* records outside window and range */
+    uint64_t rebuilt;         /* batches that didn't go out as they came */
+    uint64_t dropped;         /* records outside window and range */
+    uint64_t aborted_records; /* left out */
 };
 
 /* `spec` and `budget` outlive it. */
@@ -52,8 +55,12 @@ void kb_select_init(struct kb_select *sel, const struct kb_select_spec *spec,
                     struct kb_budget *budget);
 void kb_select_release(struct kb_select *sel);
 
-/* Go on with another source: ends what is being built. */
+/*
+ * Go on with another source: ends what is being built.  `aborted` (sorted, or
+ * NULL) are transactions whose records are left out; it outlives it.
+ */
 int kb_select_source(struct kb_select *sel, uint32_t source, int32_t partition,
+                     const struct kb_txns *aborted,
                      struct kb_codec_worker *codecs, struct kb_ready_list *out,
                      struct kbp_error *err);
 

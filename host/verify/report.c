@@ -168,6 +168,8 @@ json_t *kb_verify_report_json(const struct kb_verify_report *r)
     bad |= set_count(json, "records", r->records);
     bad |= set_count(json, "missing_inside_batches", r->missing);
     bad |= set(json, "offsets_not_stored", ranges);
+    bad |= set_count(json, "aborted_transactions", r->aborted);
+    bad |= set_count(json, "open_transactions", r->open);
     bad |= set_count(json, "offsets_pending", r->pending);
     bad |= set_count(json, "group_captures", r->group_captures);
     if (r->deep) {
@@ -236,6 +238,16 @@ void kb_verify_report_print(const struct kb_verify_report *r, FILE *out)
             (void)fprintf(out, "Not stored:         %" PRIu64 " offsets: %s\n",
                           r->in_ranges[i],
                           kb_range_text((enum kb_range_kind)i));
+    if (r->aborted > 0)
+        (void)fprintf(out,
+                      "Aborted:            %" PRIu64
+                      " transactions, whose records are stored\n",
+                      r->aborted);
+    if (r->open > 0)
+        (void)fprintf(out,
+                      "Undecided:          %" PRIu64
+                      " transactions, open at the end of the backup\n",
+                      r->open);
     if (r->pending > 0)
         (void)fprintf(
             out, "Still to come:      %" PRIu64 " offsets that a run wanted\n",

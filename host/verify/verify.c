@@ -72,6 +72,8 @@ static void count_all(struct kb_verify *v)
             kb_partition_sums(log, &sums);
             r->records += sums.records;
             r->missing += sums.missing;
+            r->aborted += log->aborted.count;
+            r->open += log->open.count;
             for (k = 0; k < log->ranges.count; k++)
                 r->in_ranges[log->ranges.items[k].kind] +=
                     (uint64_t)(log->ranges.items[k].end -

@@ -67,6 +67,8 @@ struct kb_verify_report {
     uint64_t records;                   /* by the manifest */
     uint64_t missing;                   /* inside batches */
     uint64_t in_ranges[KB_RANGE_KINDS]; /* offsets not stored, by reason */
+    uint64_t aborted;                   /* transactions with records stored */
+    uint64_t open;                      /* the same, undecided at the end */
     uint64_t pending;                   /* offsets wanted and not there yet */
     uint64_t group_captures;
     uint64_t bad;                /* findings that make it invalid */

@@ -11,6 +11,7 @@ import java.util.Properties;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -19,6 +20,7 @@ import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -185,6 +187,10 @@ final class Admins {
                 return 0;
             case "acls":
                 return Acls.set(admin, w);
+            case "abort":
+                abort(admin, new TopicPartition(w.get(0),
+                    Integer.parseInt(w.get(1))));
+                return 0;
             case "move":
                 move(admin, w.subList(1, w.size()),
                     Integer.parseInt(w.get(0)));
@@ -264,6 +270,16 @@ final class Admins {
         admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
             new ClientQuotaEntity(Map.of("client-id", words.get(0))), ops)))
             .all().get();
+    }
+
+    private static void abort(Admin admin, TopicPartition p)
+        throws Exception {
+        for (ProducerState s : admin.describeProducers(List.of(p)).all().get()
+                 .get(p).activeProducers())
+            if (s.currentTransactionStartOffset().isPresent())
+                admin.abortTransaction(new AbortTransactionSpec(p,
+                    s.producerId(), (short) s.producerEpoch(),
+                    s.coordinatorEpoch().orElse(0))).all().get();
     }
 
     private static void move(Admin admin, List<String> topics, int broker)

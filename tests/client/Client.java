@@ -38,6 +38,7 @@ public final class Client {
         add-partitions TOPIC COUNT | set-config TOPIC K=V...
         groups | group GROUP | commit GROUP TOPIC:PARTITION=OFFSET...
         quota CLIENT_ID PRODUCER_BYTES CONSUMER_BYTES   0 removes it
+        abort TOPIC PARTITION                      what is open there
         move BROKER TOPIC...                       makes it their leader
         acls USER [topic=NAME:OP|group=NAME:OP|cluster:OP...]  these and no
              others; NAME* is a prefix; OP as kafka-acls spells it

@@ -80,6 +80,61 @@ case_consumer_groups() {
     assert_contains "offsets of g.behind" "$KB_WORK/behind" $'g.txn\t0\t'
 }
 
+# What was stored though it was aborted doesn't come back, unless asked for;
+# what was undecided then is decided by the next run.
+case_read_uncommitted() {
+    local b maps
+    b=$(B)
+    client fill -b "$b" txn-aborted txn-open >"$KB_WORK/filled" \
+        2>"$KB_WORK/fill.err"
+    backup_yaml "$KB_WORK/u.yaml" id=dirty broker="$b" \
+        include=txn-interleaved,txn-aborted,txn-open \
+        isolation_level=read_uncommitted
+    kb_run 0 dirty backup -c "$KB_WORK/u.yaml"
+    validate_deep dirty
+    read_by_document dirty
+    assert_matches "validation" "$KB_WORK/validate-dirty.out" \
+        '^Aborted: +[1-9][0-9]* transactions'
+    kb_run 0 look describe -p "$KB_WORK/store" -b dirty -f json
+    assert_eq "open transactions" 1 \
+        "$(json_at "$KB_WORK/look.out" summary open_transactions)"
+    for maps in kept dropped; do
+        restore_yaml "$KB_WORK/u-$maps.yaml" id=dirty broker="$b" \
+            create_topics=true restore_id="$maps" \
+            include_aborted=$([ $maps = kept ] && echo true || echo false) \
+            map="txn-interleaved=$maps.i,txn-aborted=$maps.a,txn-open=$maps.o"
+        kb_run 0 "u-$maps" restore -c "$KB_WORK/u-$maps.yaml" -f json
+    done
+    client compare -b "$b" --uncommitted --min 400 txn-interleaved=kept.i \
+        txn-aborted=kept.a txn-open=kept.o
+    client compare -b "$b" --min 400 txn-interleaved=dropped.i
+    assert_eq "records of aborted transactions" $'dropped.a\t0\t0\t0' \
+        "$(client ends -b "$b" dropped.a | head -1)"
+    client compare -b "$b" --uncommitted txn-open=dropped.o
+    assert_matches "the log" "$KB_WORK/u-dropped.err" \
+        'txn-open/0: the records of 1 transactions that were still open'
+    # the same with what the independent reader makes of the document
+    assert_eq "records left out" \
+        "$(json_at "$KB_WORK/u-dropped.out" aborted_records_left_out)" \
+        "$(grep -o '"aborted_records": [0-9]*' "$KB_WORK/reader.out" |
+            awk '{ n += $2 } END { print n }')"
+
+    client abort -b "$b" txn-open 0
+    kb_run 0 dirty2 backup -c "$KB_WORK/u.yaml"
+    kb_run 0 look2 describe -p "$KB_WORK/store" -b dirty -f json
+    assert_eq "open transactions" 0 \
+        "$(json_at "$KB_WORK/look2.out" summary open_transactions)"
+    validate_deep dirty
+    read_by_document dirty
+    restore_yaml "$KB_WORK/u-later.yaml" id=dirty broker="$b" \
+        create_topics=true restore_id=later include=txn-open \
+        map=txn-open=later.o
+    kb_run 0 u-later restore -c "$KB_WORK/u-later.yaml" -f json
+    client compare -b "$b" --min 30 txn-open=later.o
+    assert_eq "records left out" 5 \
+        "$(json_at "$KB_WORK/u-later.out" aborted_records_left_out)"
+}
+
 # Where each record of the source is in the target, checked record by record.
 case_offset_mapping() {
     restore_all mapping include=txn-interleaved,compacted-zstd \

@@ -184,6 +184,15 @@ validate_deep() {
     kb_run 0 "validate-$1" validate --deep -p "${2:-$KB_WORK/store}" -b "$1"
 }
 
+# json_at FILE KEY...: a value in a JSON document
+json_at() {
+    python3 -c 'import json, sys
+at = json.load(open(sys.argv[1]))
+for key in sys.argv[2:]:
+    at = at[key]
+print(at)' "$@"
+}
+
 # read_by_document ID: the reader that was written from the format's document
 # alone finds as many records as the program did
 read_by_document() {

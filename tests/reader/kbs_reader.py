@@ -90,7 +90,7 @@ def batches(body):
         end = at + 12 + length
         need(magic == 2 and end <= len(body) and crc32c(body[at + 21:end]) == crc, "batch at offset %d" % base)
         yield dict(base_offset=base, next_offset=base + delta + 1, records=n, bytes=end - at, crc32c=crc,
-                   max_timestamp=tmax, leader_epoch=epoch, attributes=attrs)
+                   max_timestamp=tmax, leader_epoch=epoch, attributes=attrs, producer_id=pid)
         at = end
 
 
@@ -129,13 +129,16 @@ def main(root, backup_id):
         for topic in doc.get("topics", []):
             key = (topic["name"], topic["generation"], topic["id"])
             for p in topic.get("partitions", []):
-                extents, ranges = topics.setdefault(key, {}).setdefault(p["partition"], ([], []))
+                extents, ranges, aborted, undecided = topics.setdefault(key, {}).setdefault(p["partition"], ([], [], [], []))
+                aborted += [[int(n) for n in r] for r in rows(p.get("aborted", ""))]
+                if p["extents"]:
+                    undecided[:] = [[int(n) for n in r] for r in rows(p.get("open", ""))]
                 extents += [(segments[int(r[0])] if r[0] != "-" else None, r) for r in rows(p["extents"])]
                 ranges += [(int(r[1]), int(r[2]), r[0]) for r in rows(p.get("ranges", ""))]
     for (name, generation, gid), partitions in sorted(topics.items()):
-        for number, (extents, ranges) in sorted(partitions.items()):
+        for number, (extents, ranges, aborted, undecided) in sorted(partitions.items()):
             what, at = "%s/%d" % (name, number), int(extents[0][1][1])
-            start, pieces, records = at, [(s, e) for s, e, _kind in ranges], 0
+            start, pieces, records, dropped = at, [(s, e) for s, e, _kind in ranges], 0, 0
             for segment, (_, first, end, recs, miss, count, *_rest) in extents:
                 need(int(first) == at, what + ": extents don't adjoin")
                 at, sums = int(end), [0, 0, 0]
@@ -147,13 +150,20 @@ def main(root, backup_id):
                         missing = b["next_offset"] - b["base_offset"] - b["records"]
                         sums = [sums[0] + b["records"], sums[1] + missing, sums[2] + 1]
                         pieces.append((b["base_offset"], b["next_offset"]))
+                        b["aborted"] = bool(b["attributes"] & 16) and any(
+                            pid == b["producer_id"] and s <= b["base_offset"] < e for pid, s, e in aborted)
+                        dropped += b["records"] if b["aborted"] else 0
                         print(json.dumps(dict(topic=name, generation=generation, partition=number, **b)))
                 need(sums == [int(recs), int(miss), int(count)], what + ": an extent's sums")
                 records += sums[0]
             for a, b in zip([(0, start)] + sorted(pieces), sorted(pieces) + [(at, at)]):
                 need(a[1] == b[0], "%s: offset %d isn't accounted for, or twice" % (what, a[1]))
+            for _pid, first, end in aborted:
+                need(any(k == "m" and s <= end - 1 < e for s, e, k in ranges), "%s: no marker at %d" % (what, end - 1))
+                need(all(not s <= first < e for s, e, _k in ranges), "%s: nothing stored at %d" % (what, first))
             total += records
             print(json.dumps(dict(topic=name, generation=generation, partition=number, start=start, end=at, total_records=records,
+                                  aborted_records=dropped, open_transactions=len(undecided),
                                   ranges=[[k, s, e] for s, e, k in sorted(ranges)])))
     print(json.dumps(dict(records=total)))
 

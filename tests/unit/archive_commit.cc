@@ -514,6 +514,62 @@ TEST(ArchiveCommit, WhatIsPendingEndsWhenItComes)
     EXPECT_EQ(0, m.log(1, 0)->pending.end);
 }
 
+TEST(ArchiveCommit, TransactionsTravelWithTheOffsets)
+{
+    Store store;
+    Manifest m;
+    auto extent = [](Backup &run, int64_t start, kb_txn *aborted,
+                     kb_txn *open) {
+        kb_uuid one = uuid(1);
+        kb_coverage c;
+
+        kb_coverage_init(&c, start);
+        int rc = kb_coverage_skip(&c, KB_RANGE_MARKER, start + 1, &run.err);
+        if (rc == KBP_OK && aborted)
+            rc = kb_txns_add(&c.aborted, aborted, &run.err);
+        if (rc == KBP_OK && open)
+            rc = kb_txns_add(&c.open, open, &run.err);
+        if (rc == KBP_OK)
+            rc = kb_entry_extent(run.entry, &one, 0, &c, KB_NO_SEGMENT, nullptr,
+                                 &run.err);
+        kb_coverage_release(&c);
+        return rc == KBP_OK ? run.commit() : rc;
+    };
+    kb_txn open{7, 100, 0};
+    kb_txn aborted{7, 100, 112};
+
+    {
+        Backup run(store);
+        ASSERT_EQ(KBP_OK, run.step()); // records from 100 on, a marker at 109
+        ASSERT_EQ(KBP_OK, extent(run, 110, nullptr, &open)) << run.err.text();
+        ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+        ASSERT_EQ(1u, m.log(1, 0)->open.count);
+        EXPECT_EQ(7, m.log(1, 0)->open.items[0].producer_id);
+        EXPECT_EQ(100, m.log(1, 0)->open.items[0].start);
+        EXPECT_EQ(0u, m.log(1, 0)->aborted.count);
+        ASSERT_EQ(KBP_OK, run.end()); // folded
+    }
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    ASSERT_EQ(1u, m.log(1, 0)->open.count);
+    {
+        Backup run(store);
+        ASSERT_EQ(KBP_OK, extent(run, 111, &aborted, nullptr))
+            << run.err.text();
+        ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+        EXPECT_EQ(0u, m.log(1, 0)->open.count);
+        ASSERT_EQ(KBP_OK, run.step()); // says nothing of transactions
+        ASSERT_EQ(KBP_OK, run.end());
+    }
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    EXPECT_EQ(0u, m.log(1, 0)->open.count);
+    ASSERT_EQ(1u, m.log(1, 0)->aborted.count);
+    EXPECT_EQ(7, m.log(1, 0)->aborted.items[0].producer_id);
+    EXPECT_EQ(100, m.log(1, 0)->aborted.items[0].start);
+    EXPECT_EQ(112, m.log(1, 0)->aborted.items[0].end);
+    EXPECT_EQ(KBP_OK, kb_manifest_check(m.m, nullptr, nullptr, &m.err))
+        << m.err.text();
+}
+
 TEST(ArchiveCommit, ACommitCostsWhatIsNewHoweverLargeTheArchiveIs)
 {
     Store store;
@@ -628,6 +684,49 @@ TEST(ArchiveManifest, FindsHolesOverlapsAndWrongSums)
     EXPECT_TRUE(has(with("0,0,10,8,0,1,61,5,5", "m,9,10"),
                     "8 records, 0 missing inside batches, 1 in ranges"));
     EXPECT_TRUE(has(with("0,0,10,9,0,1,61,5,5", "m,9,10;m,12,14"), "outside"));
+}
+
+TEST(ArchiveManifest, FindsTransactionsThatCannotBe)
+{
+    Store store;
+    Manifest m;
+    auto with = [&](const std::string &more) {
+        store.put("b/manifest.json",
+                  "{\"format_version\":2,\"folded\":[],\"segments\":[\""
+                  "20261124T204532123Z-000-00000001,"
+                  "oAAAAAAAAAAAAAAAAAAAAQ,1000,100,1,1,10,10,5,\"],"
+                  "\"topics\":[{\"name\":\"t\",\"generation\":1,"
+                  "\"id\":\"oAAAAAAAAAAAAAAAAAAAAQ\",\"partitions\":[{"
+                  "\"partition\":0,\"extents\":\"0,0,10,9,0,1,61,5,5\","
+                  "\"ranges\":\"m,9,10\"," +
+                      more + "}]}]}");
+        if (m.load(store) != KBP_OK)
+            return m.err.text();
+        return kb_manifest_check(m.m, nullptr, nullptr, &m.err) == KBP_OK
+                   ? std::string()
+                   : m.err.text();
+    };
+    auto has = [](const std::string &text, const char *part) {
+        return text.find(part) != std::string::npos;
+    };
+
+    EXPECT_EQ("", with("\"aborted\":\"5,0,10;6,3,10\",\"open\":\"7,8\""));
+    EXPECT_EQ("", with("\"aborted\":\"\""));
+    for (auto table :
+         {"x", "5,0", "5,0,10;", "5,4,4", "-1,0,10", "5,-2,10", "5,0,10,3"})
+        EXPECT_TRUE(has(with(std::string("\"aborted\":\"") + table + "\""),
+                        "transaction"))
+            << table;
+    for (auto table : {"x", "5", "5,-1", "5,0,10"})
+        EXPECT_TRUE(
+            has(with(std::string("\"open\":\"") + table + "\""), "transaction"))
+            << table;
+    EXPECT_TRUE(has(with("\"aborted\":7"), "transactions are no table"));
+    // an end that is no marker, a beginning that isn't stored
+    EXPECT_TRUE(has(with("\"aborted\":\"5,0,9\""), "producer 5"));
+    EXPECT_TRUE(has(with("\"aborted\":\"5,0,12\""), "producer 5"));
+    EXPECT_TRUE(has(with("\"open\":\"5,9\""), "producer 5"));
+    EXPECT_TRUE(has(with("\"open\":\"5,10\""), "producer 5"));
 }
 
 } // namespace

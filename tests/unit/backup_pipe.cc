@@ -295,6 +295,49 @@ TEST_F(BackupPipe, OffsetsWithoutABatchAreAccountedForWithoutASegment)
     EXPECT_EQ(1u, parts[0]->absent[KB_RANGE_MARKER]);
 }
 
+TEST_F(BackupPipe, TransactionsThatWereStoredAndAbortedAreNamed)
+{
+    auto row = [](const kb_txns &txns, size_t i) {
+        return std::to_string(txns.items[i].producer_id) + ":" +
+               std::to_string(txns.items[i].start) + "-" +
+               std::to_string(txns.items[i].end);
+    };
+
+    Start(1, 1 << 20, 1 << 20);
+    collector.uncommitted = true;
+    parts[0]->open.items = (kb_txn *)malloc(sizeof(kb_txn));
+    parts[0]->open.cap = 1;
+    parts[0]->open.count = 1;
+    parts[0]->open.items[0] = {5, 0, 0}; // stored by an earlier run
+    Take(parts[0],
+         Answer({kbt::txn(0, 2, 7), kbt::txn(2, 1, 8), kbt::data(3, 1)}),
+         nullptr);
+    Take(parts[0],
+         Answer({kbt::txn(4, 1, 7), kbt::marker(5, 7, 0), kbt::marker(6, 8, 1),
+                 kbt::marker(7, 5, 0), kbt::marker(8, 99, 0), kbt::txn(9, 1, 7),
+                 kbt::txn(10, 1, 6)}),
+         nullptr);
+    ASSERT_EQ(KBP_OK, Finish()) << err.message;
+    const kb_partition_log *log =
+        kb_generation_partition(kb_manifest_topic(manifest, "t"), 0);
+    ASSERT_EQ(2u, log->aborted.count);
+    EXPECT_EQ("7:0-6", row(log->aborted, 0));
+    EXPECT_EQ("5:0-8", row(log->aborted, 1)); // its data are the earlier run's
+    ASSERT_EQ(2u, log->open.count);
+    EXPECT_EQ("7:9-0", row(log->open, 0));
+    EXPECT_EQ("6:10-0", row(log->open, 1));
+    EXPECT_EQ(KBP_OK, kb_manifest_check(manifest, nullptr, nullptr, &err))
+        << err.message;
+}
+
+TEST_F(BackupPipe, CommittedTransactionsAreNotKeptInMind)
+{
+    Start(1, 1 << 20, 1 << 20);
+    Take(parts[0], Answer({kbt::txn(0, 2, 7)}), nullptr);
+    EXPECT_EQ(0u, parts[0]->open.count);
+    ASSERT_EQ(KBP_OK, Finish()) << err.message;
+}
+
 TEST_F(BackupPipe, ManyQuietPartitionsShareAnObject)
 {
     Start(500, 64 << 20, 64 << 20);

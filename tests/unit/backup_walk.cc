@@ -182,6 +182,17 @@ TEST_F(BackupWalk, KeepsAbortedDataWhereThatIsAskedFor)
     EXPECT_EQ("0-2 3m", Run(answer, 0));
 }
 
+TEST_F(BackupWalk, WhatIsRewrittenStaysInItsTransaction)
+{
+    kb_batch batch;
+
+    EXPECT_EQ("2-4", Run(Answer({kbt::txn(0, 5, 7)}), 2));
+    ASSERT_EQ(KBP_OK, kb_batch_parse(last.data(), last.size(), &batch, &err));
+    EXPECT_EQ(7, batch.producer_id);
+    EXPECT_EQ(KB_BATCH_TRANSACTIONAL, batch.attributes);
+    EXPECT_EQ(KBP_OK, kb_batch_check(&batch, &err)) << err.message;
+}
+
 TEST_F(BackupWalk, EndsWhereItIsToEnd)
 {
     Answer answer({kbt::data(0, 5), kbt::data(5, 3), kbt::data(8, 1)});

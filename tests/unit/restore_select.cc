@@ -74,8 +74,9 @@ class Select : public ::testing::Test
         begun_ = true;
         sel_.next_target = target;
         sel_.skip = skip;
-        ASSERT_EQ(kb_select_source(&sel_, 3, 7, &codecs_, &out_, &err_),
-                  KBP_OK);
+        ASSERT_EQ(
+            kb_select_source(&sel_, 3, 7, nullptr, &codecs_, &out_, &err_),
+            KBP_OK);
     }
 
     /* A batch of these records, with holes where their offsets have them. */
@@ -251,6 +252,39 @@ TEST_F(Select, TransactionalBitGoesAway)
               KBP_OK);
     EXPECT_EQ(sel_.rebuilt, 0u);
     EXPECT_EQ(Walk(), (std::vector<Rec>{{0, 50, "a", ""}}));
+}
+
+TEST_F(Select, AbortedTransactionsAreLeftOut)
+{
+    struct kb_txn rows[] = {{9, 20, 30}, {7, 0, 6}, {7, 10, 12}};
+    struct kb_txns aborted = {rows, 3, 3};
+    auto txn = [&](int64_t offset, int64_t producer,
+                   uint16_t attributes = KB_BATCH_TRANSACTIONAL) {
+        std::string made = Make({{offset, 1, "v", ""}}, 0, attributes);
+
+        for (int i = 0; i < 8; i++)
+            made[43 + i] = static_cast<char>(producer >> (56 - 8 * i));
+        kb_batch_seal(reinterpret_cast<uint8_t *>(&made[0]), made.size());
+        return made;
+    };
+
+    Begin();
+    kb_txns_sort(&aborted);
+    ASSERT_EQ(kb_select_source(&sel_, 3, 7, &aborted, &codecs_, &out_, &err_),
+              KBP_OK);
+    ASSERT_EQ(Give(txn(0, 7)), KBP_OK);
+    ASSERT_EQ(Give(txn(1, 8)), KBP_OK);    // another producer's
+    ASSERT_EQ(Give(txn(2, 7, 0)), KBP_OK); // no transaction
+    ASSERT_EQ(Give(txn(5, 7)), KBP_OK);
+    ASSERT_EQ(Give(txn(6, 7)), KBP_OK); // behind the marker
+    ASSERT_EQ(Give(txn(11, 7)), KBP_OK);
+    ASSERT_EQ(Give(txn(12, 7)), KBP_OK);
+    ASSERT_EQ(Give(txn(19, 9)), KBP_OK);
+    ASSERT_EQ(Give(txn(29, 9)), KBP_OK);
+    EXPECT_EQ(sel_.aborted_records, 4u);
+    std::vector<Rec> recs = Walk();
+    ASSERT_EQ(recs.size(), 5u);
+    EXPECT_EQ(sel_.next_target, 5);
 }
 
 TEST_F(Select, ControlAndRangesAreLeftOut)

@@ -110,58 +110,6 @@ static int check_usable(const struct kb_conn *conn, struct kbp_error *err)
                    conn->name);
 }
 
-/* What the first bytes are that can't be a frame's length. */
-static int no_frame(struct kb_conn *conn, const uint8_t head[4],
-                    struct kbp_error *err)
-{
-    bool first = conn->answers == 0;
-    const char *hint = "check host and port: this may be no Kafka broker";
-
-    if (head[0] == 0x15 && head[1] == 0x03) {
-        (void)kb_fail(err, KBP_ERR_PROTOCOL,
-                      "the answer is a TLS alert: this listener wants TLS");
-        hint = "set security_protocol to SSL or SASL_SSL, or use the port of "
-               "a plaintext listener";
-    } else if (memcmp(head, "HTTP", 4) == 0) {
-        (void)kb_fail(err, KBP_ERR_PROTOCOL,
-                      "the answer is HTTP: this is no Kafka broker");
-    } else {
-        (void)kb_fail(err, KBP_ERR_PROTOCOL,
-                      "an answer of impossible length (first bytes %02x %02x "
-                      "%02x %02x)%s",
-                      head[0], head[1], head[2], head[3],
-                      first ? ": this is no Kafka broker" : "");
-    }
-    if (first)
-        kb_err_hint(err, "%s", hint);
-    return KBP_ERR_PROTOCOL;
-}
-
-/* The peer has closed, or says nothing: what that may mean at this point. */
-static void explain(const struct kb_conn *conn, size_t got,
-                    struct kbp_error *err)
-{
-    if (err->status == KBP_ERR_TIMEOUT && conn->answers == 0)
-        kb_err_hint(err, "it took the connection but doesn't answer: this may "
-                         "be a TLS listener or no Kafka broker at all, or the "
-                         "broker hangs");
-    if (err->status != KBP_ERR_IO)
-        return;
-    if (got > 0) {
-        (void)kb_err_wrap(err, "in the middle of an answer");
-    } else if (conn->answers == 0) {
-        (void)kb_err_wrap(err, "before the first answer");
-        err->status = KBP_ERR_UNAVAILABLE;
-        kb_err_hint(err, "this may be a TLS listener, no Kafka broker at all, "
-                         "or a broker that takes no more connections "
-                         "(max.connections) or is shutting down");
-    } else if (conn->answers == 1 && !conn->login) {
-        (void)kb_err_wrap(err, "at the first request");
-        kb_err_hint(err, "this may be a listener that wants SASL: compare "
-                         "security_protocol with the broker's listeners");
-    }
-}
-
 /*
  * Read a frame into a block of its own: all that is behind the length. More
  * than `charged` is forced upon the budget.
@@ -179,12 +127,12 @@ static int read_frame(struct kb_conn *conn, int64_t deadline_ms,
                                 deadline_ms, err);
 
     if (rc != KBP_OK) {
-        explain(conn, got, err);
+        kb_conn_explain(conn, got, err);
         return err->status;
     }
     len = kb_load_be32(head);
     if (len < 4 || len > max)
-        return no_frame(conn, head, err);
+        return kb_conn_no_frame(conn, head, max, err);
     extra = budget && len > charged ? len - charged : 0;
     block = kb_block_new(NULL, 0, len);
     if (!block)
@@ -198,7 +146,7 @@ static int read_frame(struct kb_conn *conn, int64_t deadline_ms,
         if (extra)
             kb_budget_give(budget, extra);
         kb_block_unref(block);
-        explain(conn, got + sizeof head, err);
+        kb_conn_explain(conn, got + sizeof head, err);
         return err->status;
     }
     block->len = len;
@@ -303,6 +251,7 @@ static int run_login(struct kb_conn *conn, int64_t deadline_ms,
     struct kb_block *in = NULL;
     int rc;
 
+    conn->logging_in = true;
     for (;;) {
         struct iovec part;
 
@@ -320,7 +269,9 @@ static int run_login(struct kb_conn *conn, int64_t deadline_ms,
                 read_frame(conn, deadline_ms, NULL, 0, HANDSHAKE_MAX, &in, err);
         if (rc != KBP_OK)
             break;
+        conn->login_answers++;
     }
+    conn->logging_in = false;
     kb_buf_release(&out);
     return rc;
 }

@@ -43,10 +43,26 @@ struct kb_conn {
 
     struct kb_buf head; /* of the request that is sent */
     int64_t throttled_until_ms;
-    uint64_t answers; /* so far */
+    uint64_t answers;       /* so far */
+    uint64_t login_answers; /* so far, and not among those */
+    bool logging_in;
     bool ready;
     bool broken;
 };
+
+/*
+ * Fail for the first bytes of a frame, whose length can't be right: what they
+ * are instead. `max` is what the frame could have had.
+ */
+int kb_conn_no_frame(const struct kb_conn *conn, const uint8_t head[4],
+                     size_t max, struct kbp_error *err);
+
+/*
+ * The peer has closed, or says nothing, after `got` bytes of a frame: add to
+ * the error what that may mean at this point.
+ */
+void kb_conn_explain(const struct kb_conn *conn, size_t got,
+                     struct kbp_error *err);
 
 /* Fill in `versions`: ApiVersions, as new as the broker can. */
 int kb_conn_negotiate(struct kb_conn *conn, int64_t deadline_ms,

@@ -161,7 +161,9 @@ static int32_t parse_first(const struct kb_scram *scram, const char *in,
     first->salt_len = (size_t)n;
     if (!posit_number(&iterations, &first->iterations))
         return kbp_fail(err, KBP_ERR_PROTOCOL, 0,
-                        "the broker's iteration count isn't a number");
+                        "the broker's iteration count isn't a number from %u "
+                        "to %u",
+                        KB_SCRAM_ITERATIONS_MIN, KB_SCRAM_ITERATIONS_MAX);
     if (first->iterations < KB_SCRAM_ITERATIONS_MIN ||
         first->iterations > KB_SCRAM_ITERATIONS_MAX)
         return kbp_fail(err, KBP_ERR_PROTOCOL, 0,

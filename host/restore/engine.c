@@ -282,6 +282,15 @@ static int carry_out(struct kb_restore_run *run, struct kb_topics *topics,
 
     if (status != KBP_OK)
         return status;
+    if (!run->config->restore.dry_run &&
+        kb_setup_was_done(run, topics, cluster_id)) {
+        kb_run_warn(run,
+                    "%s is done already, and the target is as it left it: "
+                    "there is nothing to do",
+                    run->state_prefix);
+        choose_outcome(run);
+        return make_reports(run, err);
+    }
     kb_debug("restore: checking the target");
     kb_topics_check(topics, run, found);
     if (run->config->restore.dry_run)

@@ -109,9 +109,11 @@ static int look_at_offsets(struct kb_target_topic *topic,
     size_t i;
     int status;
 
+    free(topic->starts);
     free(topic->ends);
+    topic->starts = calloc(count + 1, sizeof *topic->starts);
     topic->ends = calloc(count + 1, sizeof *topic->ends);
-    if (!queries || !topic->ends) {
+    if (!queries || !topic->starts || !topic->ends) {
         free(queries);
         return kb_fail_nomem(err, "the target's offsets");
     }
@@ -140,6 +142,7 @@ static int look_at_offsets(struct kb_target_topic *topic,
             kb_acl_hint(err, error, KB_ACL_TOPIC, topic->plan->name,
                         "Describe");
         }
+        topic->starts[i] = queries[i].offset;
         topic->ends[i] = end->offset;
         if (end->offset > queries[i].offset)
             topic->has_records = true;
@@ -201,6 +204,7 @@ void kb_topics_release(struct kb_topics *topics)
 
     for (i = 0; i < topics->count; i++) {
         free(topics->items[i].leaders);
+        free(topics->items[i].starts);
         free(topics->items[i].ends);
         if (topics->items[i].fetched)
             kb_admin_configs_free(topics->items[i].fetched, 1);

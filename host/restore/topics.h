@@ -18,6 +18,7 @@ struct kb_target_topic {
     struct kb_uuid id;
     int32_t partitions;
     int32_t *leaders;                /* by partition; -1: none */
+    int64_t *starts;                 /* of the log of each partition */
     int64_t *ends;                   /* where each begins to be written */
     bool has_records;                /* when it was looked at */
     struct kb_admin_config *configs; /* of an existing one */

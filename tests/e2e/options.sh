@@ -196,6 +196,26 @@ case_original_offset_headers() {
         "$(grep -c "'x-source-partition'=x" "$KB_WORK/dump")"
 }
 
+# A restore that is done, as by a job whose last seconds were lost: nothing is
+# sent again. What somebody has written since is no work of ours.
+case_done_already() {
+    local b
+    b=$(B)
+    restore_all done include=timed map=timed=done.timed
+    restore_all done include=timed map=timed=done.timed
+    assert_eq "outcome" complete "$(json_at "$KB_WORK/done.out" outcome)"
+    assert_eq "records restored" 0 \
+        "$(json_at "$KB_WORK/done.out" records_restored)"
+    assert_contains "the log" "$KB_WORK/done.err" "is done already"
+    client compare -b "$b" --min 2000 timed=done.timed
+    client load -b "$b" done.timed --partitions 2 --records 1
+    kb_run $KB_FAILED done2 restore -c "$KB_WORK/r.yaml"
+    assert_contains "the log" "$KB_WORK/done2.err" "it isn't empty"
+    client delete -b "$b" done.timed
+    restore_all done include=timed map=timed=done.timed
+    client compare -b "$b" --min 2000 timed=done.timed
+}
+
 case_dry_run_writes_nothing() {
     local before after
     client topics -b "$(B)" >"$KB_WORK/before"

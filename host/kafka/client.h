@@ -89,6 +89,14 @@ int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
                                   const struct kb_config_change *changes,
                                   size_t count, struct kbp_error *err);
 
+/*
+ * Whether it is Kafka 2.8's preview of KRaft, known by what it can't do yet.
+ * It gives out no producer ids, takes any config when a topic is created and
+ * takes none back, and acts on none that changes later.
+ */
+int kb_client_is_early_kraft(struct kb_client *client, bool *early,
+                             struct kbp_error *err);
+
 struct kb_producer_state {
     int64_t producer_id;
     int32_t epoch;

@@ -402,12 +402,8 @@ static int alter_incremental(struct kb_client *client, const char *topic,
     return call_broker(client, NULL, 0, &call, err);
 }
 
-/*
- * In Kafka 2.8's preview of KRaft, taking a config back ends the controller
- * for good.  It is known by what it can't do yet.
- */
-static int is_early_kraft(struct kb_client *client, bool *early,
-                          struct kbp_error *err)
+int kb_client_is_early_kraft(struct kb_client *client, bool *early,
+                             struct kbp_error *err)
 {
     struct kb_conn *conn;
     int rc = kb_client_borrow(client, KB_ANY_BROKER, &conn, err);
@@ -441,7 +437,10 @@ static int inherited_value(const struct kb_own_configs *own, const char *key,
                    key);
 }
 
-/* Set what the topic would inherit, instead of taking its own back. */
+/*
+ * Taking a config back ends the controller of Kafka 2.8 in KRaft mode for good:
+ * set what the topic would inherit, instead.
+ */
 static int alter_without_taking_back(struct kb_client *client,
                                      const char *topic,
                                      const struct kb_config_change *changes,
@@ -481,7 +480,7 @@ int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
     for (i = 0; i < count; i++)
         takes_back = takes_back || !changes[i].value;
     if (takes_back)
-        rc = is_early_kraft(client, &early, err);
+        rc = kb_client_is_early_kraft(client, &early, err);
     if (rc == KBP_OK && early)
         rc = alter_without_taking_back(client, topic, changes, count, err);
     else if (rc == KBP_OK)

@@ -14,8 +14,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "kafka/acl.h"
 #include "kafka/error.h"
+#include "restore/producer.h"
 #include "restore/reconcile.h"
 #include "restore/run.h"
 #include "restore/tail.h"
@@ -305,10 +305,7 @@ static int next_epoch(struct kb_restore_run *run, struct kb_part *part,
         part->epoch++;
         return KBP_OK;
     }
-    status = kb_client_init_producer_id(run->client, &producer_id, &epoch, err);
-    if (status == KBP_ERR_DENIED && !*err->hint)
-        kb_acl_hint(err, (int16_t)err->native, KB_ACL_TOPIC, part->topic,
-                    "Write");
+    status = kb_producer_begin(run, part->topic, &producer_id, &epoch, err);
     if (status != KBP_OK)
         return status;
     part->producer_id = producer_id;

@@ -239,6 +239,17 @@ int kb_held_record(struct kb_restore_run *run,
     return status;
 }
 
+void kb_held_leave_off(struct kb_restore_run *run, const char *topic,
+                       const char *key)
+{
+    size_t i;
+
+    for (i = 0; i < run->state.config_count; i++)
+        if (!strcmp(run->state.configs[i].topic, topic) &&
+            !strcmp(run->state.configs[i].name, key))
+            run->state.configs[i].left_off = true;
+}
+
 /* Whether a topic of the run has another retention than it was given. */
 static bool lost_retention(const struct kb_admin_configs *configs)
 {
@@ -329,9 +340,14 @@ static int put_back_topic(struct kb_restore_run *run, const char *topic,
         bad = named(changes, count, err->message);
         if (bad == count)
             break;
+        /* One that can't be removed was never there, mostly. */
         if (changes[bad].value)
             kb_run_warn(run, "%s: config %s=%s is left off: %s", topic,
                         changes[bad].key, changes[bad].value, err->message);
+        else if (status == KBP_ERR_UNSUPPORTED)
+            kb_run_warn(run,
+                        "%s: config %s stays as it was for the restore: %s",
+                        topic, changes[bad].key, err->message);
         items[bad]->left_off = true;
         count--;
         items[bad] = items[count];
@@ -343,8 +359,24 @@ static int put_back_topic(struct kb_restore_run *run, const char *topic,
     return status;
 }
 
+/* What is put back there has no effect yet. */
+static void warn_of_early_kraft(struct kb_restore_run *run)
+{
+    struct kbp_error ignored = KB_ERR_INIT;
+    bool early = false;
+
+    if (kb_client_is_early_kraft(run->client, &early, &ignored) == KBP_OK &&
+        early)
+        kb_run_warn(run,
+                    "configs are put back, but Kafka 2.8 in KRaft mode acts on "
+                    "none that changes: until its brokers are started again, "
+                    "topics stay as they were restored, with retention and "
+                    "compaction off");
+}
+
 int kb_held_put_back(struct kb_restore_run *run, struct kbp_error *err)
 {
+    bool any = false;
     size_t i;
 
     for (i = 0; i < run->state.config_count; i++) {
@@ -353,10 +385,13 @@ int kb_held_put_back(struct kb_restore_run *run, struct kbp_error *err)
 
         if (item->put_back || item->left_off)
             continue;
+        any = true;
         status = put_back_topic(run, item->topic, err);
         if (status != KBP_OK)
             return kb_err_wrap(err, "%s: putting its configs back",
                                item->topic);
     }
+    if (any)
+        warn_of_early_kraft(run);
     return KBP_OK;
 }

@@ -31,6 +31,10 @@ bool kb_held_is_captured(const struct kb_restore_run *run,
 int kb_held_record(struct kb_restore_run *run,
                    const struct kb_plan_topic *topic, struct kbp_error *err);
 
+/* It isn't to be put back: the target doesn't know it. [main thread] */
+void kb_held_leave_off(struct kb_restore_run *run, const char *topic,
+                       const char *key);
+
 /*
  * Look whether retention is still off: an operator which owns the topics may
  * set configs back in the middle.  Warns, once.  [main thread]

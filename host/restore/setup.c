@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "kafka/acl.h"
+#include "restore/producer.h"
 
 /* The state's target for a partition; made if there is none. */
 static int target_number(struct kb_restore_run *run,
@@ -74,11 +74,8 @@ static int fill_state(struct kb_restore_run *run,
             return kb_fail_nomem(err, "the checkpoint");
     }
     if (status == KBP_OK && run->state.target_count)
-        status =
-            kb_client_init_producer_id(run->client, &producer_id, &epoch, err);
-    if (status == KBP_ERR_DENIED && !*err->hint)
-        kb_acl_hint(err, (int16_t)err->native, KB_ACL_TOPIC,
-                    run->state.targets[0].topic, "Write");
+        status = kb_producer_begin(run, run->state.targets[0].topic,
+                                   &producer_id, &epoch, err);
     for (i = 0; i < run->state.target_count && status == KBP_OK; i++) {
         run->state.targets[i].producer_id = producer_id;
         run->state.targets[i].producer_epoch = epoch;

@@ -209,36 +209,49 @@ void kb_topics_release(struct kb_topics *topics)
         if (topics->items[i].fetched)
             kb_admin_configs_free(topics->items[i].fetched, 1);
     }
-    for (i = 0; i < topics->unknown_count; i++)
-        free(topics->unknown[i]);
-    free(topics->unknown);
+    for (i = 0; i < topics->left_out_count; i++) {
+        free(topics->left_out[i].key);
+        free(topics->left_out[i].why);
+    }
+    free(topics->left_out);
     free(topics->items);
     *topics = (struct kb_topics){0};
 }
 
-static bool is_unknown(const struct kb_topics *topics, const char *key)
+static const struct kb_left_out *
+left_out_of(const struct kb_topics *topics, const struct kb_target_topic *topic,
+            const char *key)
 {
     size_t i;
 
-    for (i = 0; i < topics->unknown_count; i++)
-        if (!strcmp(topics->unknown[i], key))
-            return true;
-    return false;
+    for (i = 0; i < topics->left_out_count; i++)
+        if ((!topics->left_out[i].topic ||
+             topics->left_out[i].topic == topic) &&
+            !strcmp(topics->left_out[i].key, key))
+            return &topics->left_out[i];
+    return NULL;
 }
 
-static bool add_unknown(struct kb_topics *topics, const char *key)
+/* `topic` NULL: no topic is to have it. */
+static bool leave_out(struct kb_topics *topics,
+                      const struct kb_target_topic *topic, const char *key,
+                      const char *why)
 {
-    char **grown =
-        realloc(topics->unknown, (topics->unknown_count + 1) * sizeof *grown);
+    struct kb_left_out *grown =
+        realloc(topics->left_out, (topics->left_out_count + 1) * sizeof *grown);
+    struct kb_left_out *added;
 
     if (!grown)
         return false;
-    topics->unknown = grown;
-    grown[topics->unknown_count] = kb_strdup(key);
-    if (!grown[topics->unknown_count])
-        return false;
-    topics->unknown_count++;
-    return true;
+    topics->left_out = grown;
+    added = &grown[topics->left_out_count++];
+    *added = (struct kb_left_out){topic, kb_strdup(key), kb_strdup(why)};
+    if (added->key && added->why)
+        return true;
+    free(added->key);
+    free(added->why);
+    topics->left_out_count--;
+    return false;
 }
 
 /* The longest of the keys which the broker's message names; NULL: none. */
@@ -268,7 +281,7 @@ static int make_new_topic(const struct kb_topics *topics,
         return status;
     topic->max_message_bytes = configs->max_message_bytes;
     for (i = configs->count; i > 0; i--)
-        if (is_unknown(topics, configs->keys[i - 1]))
+        if (left_out_of(topics, topic, configs->keys[i - 1]))
             kb_held_drop(configs, i - 1);
     *made = (struct kb_new_topic){
         .name = topic->plan->name,
@@ -297,16 +310,10 @@ static bool judge(struct kb_topics *topics, struct kb_restore_run *run,
         return false; /* our own request, asked twice; or it appeared: checked
                          again by whoever waits for it */
     key = made->error == INVALID_CONFIG ? named_key(made) : NULL;
-    if (key) {
-        if (kb_held_is_captured(run, topic->plan, key))
-            kb_run_warn(run,
-                        "%s: config %s=%s is left out: the target refuses it "
-                        "(%s)",
-                        topic->plan->name, key,
-                        kb_topic_final_config(run, topic->plan, key),
-                        made->message);
-        return add_unknown(topics, key);
-    }
+    if (key) /* a value that is wrong isn't wrong for all topics */
+        return leave_out(topics,
+                         strstr(made->message, "Unknown") ? NULL : topic, key,
+                         made->message);
     (void)kb_fail(&err, kb_kafka_error_status(made->error),
                   "can't be created with %" PRId32
                   " partitions and replication factor %" PRId32 ": %s: %s",
@@ -320,10 +327,55 @@ static bool judge(struct kb_topics *topics, struct kb_restore_run *run,
     return false;
 }
 
+/* What a topic was to have, and won't, now or at the end. */
+static void report_left_out(const struct kb_topics *topics,
+                            struct kb_restore_run *run,
+                            const struct kb_target_topic *topic)
+{
+    size_t i;
+
+    for (i = 0; i < topics->left_out_count; i++) {
+        const struct kb_left_out *out = &topics->left_out[i];
+        const char *value;
+
+        if (out->topic && out->topic != topic)
+            continue;
+        if (!out->topic)
+            kb_held_leave_off(run, topic->plan->name, out->key);
+        value = kb_topic_final_config(run, topic->plan, out->key);
+        if (value)
+            kb_run_warn(run,
+                        "%s: config %s=%s is left out: the target refuses it "
+                        "(%s)",
+                        topic->plan->name, out->key, value, out->why);
+    }
+}
+
+/*
+ * Kafka 2.8 in KRaft mode takes at creation what it doesn't know, and couldn't
+ * be rid of it again.
+ */
+static int leave_out_newer(struct kb_topics *topics, struct kb_restore_run *run,
+                           struct kbp_error *err)
+{
+    static const char *const newer[] = {"message.timestamp.before.max.ms",
+                                        "message.timestamp.after.max.ms"};
+    bool early = false;
+    size_t i;
+    int status = kb_client_is_early_kraft(run->client, &early, err);
+
+    for (i = 0; i < sizeof newer / sizeof *newer && early && status == KBP_OK;
+         i++)
+        if (!leave_out(topics, NULL, newer[i],
+                       "Unknown topic config name before Kafka 3.6"))
+            status = kb_fail_nomem(err, "a topic's configs");
+    return status;
+}
+
 int kb_topics_create(struct kb_topics *topics, struct kb_restore_run *run,
                      bool validate_only, size_t *failed, struct kbp_error *err)
 {
-    int status = KBP_OK;
+    int status = leave_out_newer(topics, run, err);
     size_t i;
 
     *failed = 0;
@@ -345,6 +397,8 @@ int kb_topics_create(struct kb_topics *topics, struct kb_restore_run *run,
                 again = judge(topics, run, topic, &made, validate_only, failed);
             kb_held_release(&configs);
         }
+        if (status == KBP_OK && !topic->exists)
+            report_left_out(topics, run, topic);
     }
     return status;
 }

@@ -27,11 +27,18 @@ struct kb_target_topic {
     int64_t max_message_bytes;        /* that it will take */
 };
 
+/* A config which the target won't have. */
+struct kb_left_out {
+    const struct kb_target_topic *topic; /* NULL: whatever topic it is of */
+    char *key;
+    char *why;
+};
+
 struct kb_topics {
     struct kb_target_topic *items; /* as in the plan */
     size_t count;
-    char **unknown; /* configs which the target doesn't know */
-    size_t unknown_count;
+    struct kb_left_out *left_out;
+    size_t left_out_count;
 };
 
 /* See what is there. `*cluster_id` is NULL, to be free()d; may stay NULL. */

@@ -84,21 +84,17 @@ case_kafka_3() {
     round_trip k3 0
 }
 
-# 2.8 in KRaft mode has no producer ids at all: a source, not a target.
+# 2.8 in KRaft mode gives out no producer ids, takes no config back and has no
+# transactions; what is backed up there restores there, and elsewhere.
 case_kafka_2_8() {
-    local addr topic pairs=() list
+    local topic pairs=()
     one_broker k28 "$KAFKA_28"
     one_broker k4 "$KAFKA_4"
     fill k28 basic --plain
-    read_filled "$KB_WORK/filled"
-    list=$(IFS=,; printf '%s' "${TOPICS[*]}")
-    backup_yaml "$KB_WORK/backup.yaml" id=k28 broker="$(kafka_addr k28)" \
-        include="$list"
-    kb_run 0 backup-k28 backup -c "$KB_WORK/backup.yaml"
-    validate_deep k28
+    round_trip k28 0
     restore_yaml "$KB_WORK/restore.yaml" id=k28 broker="$(kafka_addr k4)" \
         create_topics=true
-    kb_run 0 restore-k28 restore -c "$KB_WORK/restore.yaml"
+    kb_run 0 restore-k4 restore -c "$KB_WORK/restore.yaml"
     for topic in "${TOPICS[@]}"; do pairs+=("$topic=$topic"); done
     client compare -b "$(kafka_addr k28)" -B "$(kafka_addr k4)" \
         --min "$RECORDS" "${pairs[@]}" >"$KB_WORK/compared" || {

@@ -40,7 +40,9 @@ mode: restore
 backup_id: $topic
 target:
   bootstrap_servers: ["${address//,/\", \"}"]
-  connection: {request_timeout: ${REQUEST_TIMEOUT:-5s}}
+  connection:
+    request_timeout: ${REQUEST_TIMEOUT:-5s}
+    broker_overrides: {${OVERRIDE:-}}
 storage: {backend: filesystem, path: $KB_WORK/store}
 restore:
   create_topics: true
@@ -107,11 +109,11 @@ kill_until_done() { # TOPIC
 
 killed_with_time() { # NAME TIME
     archive "$1" partitions=4 records=60000 codec=3 time="$2" batch=150
-    config "$1" "$(kafka_addr k)" "rate_limit_bytes_per_sec: 2MB" \
-        >"$KB_WORK/$1.yaml"
+    config "$1" "$(kafka_addr "${NODE:-k}")" \
+        "rate_limit_bytes_per_sec: 2MB" >"$KB_WORK/$1.yaml"
     kill_until_done "$1"
     once_in_order "$1" 4 60000
-    client delete -b "$(kafka_addr k)" "$1"
+    client delete -b "$(kafka_addr "${NODE:-k}")" "$1"
 }
 
 case_killed_records_of_today() { killed_with_time kill-now now; }
@@ -130,8 +132,8 @@ case_killed_with_holes_and_small_batches() {
 # A restore behind a proxy, slow enough to be hit in the middle.
 behind_proxy() { # TOPIC TIME
     archive "$1" partitions=4 records=60000 time="$2" batch=100
-    proxy_start k
-    start "$1" "$(kafka_proxied k)" "rate_limit_bytes_per_sec: 3MB"
+    proxy_start "${NODE:-k}"
+    start "$1" "$(kafka_proxied "${NODE:-k}")" "rate_limit_bytes_per_sec: 3MB"
     wait_until 30 reached "$1" 3000 || fail "it does not come to record 3000"
 }
 
@@ -158,6 +160,33 @@ case_answers_swallowed_old_records() {
 case_answers_swallowed_records_without_time() {
     answers_lost swallow-none -1 swallow produce 1
 }
+# It gives out no producer ids (a restore makes up its own), takes no config
+# back, and any at creation. One broker for all of it: each costs a start.
+case_kafka_2_8() {
+    local NODE=k28 OVERRIDE='' KB_KILLS=$((KB_KILLS / 2)) b
+    kafka_new k28 "$KAFKA_28" $FORGET
+    kafka_start k28
+    b=$(kafka_addr k28)
+    archive configs-28 partitions=1 records=100 time=now \
+        config=cleanup.policy=compact,retention.ms=86400000,message.timestamp.after.max.ms=3600000
+    start configs-28 "$b"
+    finish 0
+    client configs -b "$b" configs-28 >"$KB_WORK/configs"
+    assert_contains "configs" "$KB_WORK/configs" cleanup.policy=compact
+    assert_contains "configs" "$KB_WORK/configs" retention.ms=86400000
+    assert_lacks "configs" "$KB_WORK/configs" "=null"
+    assert_matches "the log" "$KB_WORK/configs-28.log" \
+        "message.timestamp.after.max.ms=3600000 is left out"
+    assert_contains "the log" "$KB_WORK/configs-28.log" \
+        "acts on none that changes"
+    # with what it sent in the last moments not in its checkpoint
+    killed_with_time kill-28 "$OLD"
+    # it advertises the port it listens on, whatever it is told
+    OVERRIDE="\"$(kafka_behind k28)\": \"$(kafka_proxied k28)\""
+    answers_lost swallow-28 "$OLD" swallow produce 1
+    kafka_stop k28
+}
+
 case_answers_late() {
     behind_proxy late "$OLD"
     proxy_do delay produce 9000 2

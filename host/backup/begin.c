@@ -151,9 +151,9 @@ static int add_part(struct kb_engine *engine, struct kb_part *part)
     return rc;
 }
 
-/* FNV-1a: the same partition always goes to the same writer. */
-static unsigned writer_of(const struct kb_engine *engine,
-                          const struct kb_part *part)
+/* FNV-1a: the same partition always has the same. */
+static unsigned home_of(const struct kb_engine *engine,
+                        const struct kb_part *part)
 {
     const char *at;
     uint32_t hash = 2166136261u;
@@ -260,7 +260,7 @@ static int begin_part(struct kb_engine *engine, const struct found *found,
                        engine->config->backup.continuous ? KB_NO_END
                                                          : found->latest);
     if (part)
-        part->writer = writer_of(engine, part);
+        part->home = home_of(engine, part);
     if (part)
         part->open = resume.open; /* its own now */
     else

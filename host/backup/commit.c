@@ -64,6 +64,7 @@ static void note(struct kb_pipe *pipe, const struct kb_pipe_extent *extent)
                                                 : -1);
     kb_progress_add(&pipe->set.progress->offsets_done,
                     (unsigned long long)(coverage->end - coverage->start));
+    atomic_fetch_sub(&part->in_pipe, extent->parcels);
 }
 
 /* All that waits, as one entry: a commit costs what is new, and two syncs. */

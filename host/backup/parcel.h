@@ -28,6 +28,7 @@ struct kb_parcel {
     struct kb_buf packed;
     struct kb_budget *budget; /* `charged` bytes were taken for `packed` */
     size_t charged;
+    unsigned writer;
     bool ready; /* encoded; under its writer's lock */
     struct kb_parcel *next_encode;
     struct kb_parcel *next_store;

@@ -33,7 +33,7 @@ struct kb_source_topic;
 struct kb_part {
     struct kb_source_topic *topic;
     int32_t partition;
-    unsigned writer; /* which of the store's writers has it */
+    unsigned home; /* its writer in the store, when there is much */
 
     /* Fetching. */
     int64_t begin;    /* where this run began */
@@ -77,6 +77,10 @@ struct kb_part {
     int64_t frame_start;
     int64_t frame_end;
     struct kb_last_batch last;
+
+    /* The store: under `lock`, but for what leaves it. */
+    unsigned writer;     /* has what is in the pipe */
+    atomic_uint in_pipe; /* parcels pushed and not committed yet */
 
     /* The writer's. */
     size_t slot; /* 1 + its place among what the open segment holds; 0 */

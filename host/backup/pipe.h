@@ -4,8 +4,9 @@
  *
  *     kb_pipe_push()   any thread; a partition's parcels in order
  *     encode.c         a pool compresses and seals frames, in any order
- *     store.c          each partition has its writer, which takes its parcels
- *                      in the order they came, and writes segments
+ *     store.c          a partition's parcels go to one writer as long as some
+ *                      aren't committed; it takes them in the order they came,
+ *                      and writes segments
  *     commit.c         one thread names durable segments in the manifest
  *
  * Queues have no bound of their own: what is in them was taken from the
@@ -44,7 +45,8 @@ struct kb_pipe_extent {
     struct kb_coverage coverage;
     struct kb_last_batch last;
     uint64_t bytes;
-    bool stored; /* there are frames */
+    unsigned parcels; /* it was made of */
+    bool stored;      /* there are frames */
 };
 
 /* A segment which is durable, or just offsets accounted for. */
@@ -67,7 +69,8 @@ struct kb_pipe_writer {
     pthread_cond_t changed;
     struct kb_parcel *head;
     struct kb_parcel **tail;
-    bool ending; /* nothing more will come */
+    bool ending;         /* nothing more will come */
+    atomic_ullong asked; /* bytes pushed since it was last told to close */
     struct kb_store_session *session;
     struct kb_segment_writer *segment; /* or NULL */
     uint64_t raw;                      /* bytes of batches in it */
@@ -113,7 +116,7 @@ struct kb_pipe {
 int kb_pipe_start(struct kb_pipe *pipe, const struct kb_pipe_settings *set,
                   struct kbp_error *err);
 
-/* Takes the parcel. [any thread] */
+/* Takes the parcel. [any thread; the partition is locked] */
 void kb_pipe_push(struct kb_pipe *pipe, struct kb_parcel *parcel);
 
 /* Have each writer close its segment behind what it has. [any thread] */

@@ -72,6 +72,7 @@ static int account(struct kb_pipe_writer *writer, struct kb_parcel *parcel,
         return rc;
     kb_sums_add(&extent->coverage.sums, &more->sums);
     extent->coverage.end = more->end;
+    extent->parcels++;
     if (parcel->kind == KB_PARCEL_FRAME) {
         extent->stored = true;
         extent->last = parcel->last;
@@ -267,15 +268,40 @@ static void append(struct kb_pipe_writer *writer, struct kb_parcel *parcel,
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
+/*
+ * A writer that was asked for less than this since it last closed a segment
+ * gets the next partition, so that quiet ones share an object.
+ */
+#define LITTLE ((uint64_t)1 << 20)
+
+static unsigned writer_for(struct kb_pipe *pipe, const struct kb_part *part)
+{
+    unsigned i;
+
+    for (i = 0; i < pipe->set.writers; i++)
+        if (atomic_load_explicit(&pipe->writers[i].asked,
+                                 memory_order_relaxed) < LITTLE)
+            return i;
+    return part->home;
+}
+
 void kb_store_push(struct kb_pipe *pipe, struct kb_parcel *parcel)
 {
-    append(&pipe->writers[parcel->part->writer], parcel,
+    struct kb_part *part = parcel->part;
+
+    if (atomic_load(&part->in_pipe) == 0)
+        part->writer = writer_for(pipe, part);
+    atomic_fetch_add(&part->in_pipe, 1);
+    parcel->writer = part->writer;
+    atomic_fetch_add_explicit(&pipe->writers[parcel->writer].asked,
+                              parcel->desc.raw_len, memory_order_relaxed);
+    append(&pipe->writers[parcel->writer], parcel,
            parcel->kind != KB_PARCEL_FRAME);
 }
 
 void kb_store_ready(struct kb_pipe *pipe, struct kb_parcel *parcel)
 {
-    struct kb_pipe_writer *writer = &pipe->writers[parcel->part->writer];
+    struct kb_pipe_writer *writer = &pipe->writers[parcel->writer];
 
     (void)pthread_mutex_lock(&writer->lock);
     parcel->ready = true;
@@ -294,6 +320,7 @@ int kb_pipe_close_segments(struct kb_pipe *pipe, struct kbp_error *err)
 
         if (!parcel)
             return kb_fail_nomem(err, "a segment's end");
+        atomic_store_explicit(&writer->asked, 0, memory_order_relaxed);
         append(writer, parcel, true);
     }
     return KBP_OK;

@@ -93,7 +93,7 @@ class BackupPipe : public ::testing::Test
         collector.data = &pipe;
         for (int32_t p = 0; p < part_count; p++) {
             parts.push_back(kb_part_new(&topic, p, 0, KB_NO_END));
-            parts.back()->writer = (unsigned)p % 2;
+            parts.back()->home = (unsigned)p % 2;
         }
     }
 
@@ -344,8 +344,30 @@ TEST_F(BackupPipe, ManyQuietPartitionsShareAnObject)
     for (auto part : parts)
         Take(part, Answer({kbt::data(0, 3)}), nullptr);
     ASSERT_EQ(KBP_OK, Finish()) << err.message;
-    EXPECT_EQ(2u, manifest->segment_count); // one for each writer
+    EXPECT_EQ(1u, manifest->segment_count);
     EXPECT_EQ(kbt::make_batch(kbt::data(0, 3)), ReadBack(manifest, 499));
+}
+
+TEST_F(BackupPipe, WhatIsMuchGoesToAllWriters)
+{
+    const int kParts = 8;
+    std::vector<std::string> stored(kParts);
+
+    Start(kParts, 64 << 20, 64 << 20);
+    for (int round = 0; round < 4; round++)
+        for (int p = 0; p < kParts; p++) {
+            Shape s = kbt::data(parts[(size_t)p]->position, 1);
+
+            s.value_bytes = 600000;
+            Take(parts[(size_t)p], Answer({s}), &stored[(size_t)p]);
+        }
+    ASSERT_EQ(KBP_OK, Finish()) << err.message;
+    ASSERT_EQ(2u, manifest->segment_count);
+    // Neither has less than a quarter.
+    for (size_t i = 0; i < 2; i++)
+        EXPECT_GE(manifest->segments[i].raw_bytes, 8u * 600000u);
+    for (int p = 0; p < kParts; p++)
+        EXPECT_TRUE(stored[(size_t)p] == ReadBack(manifest, p)) << p;
 }
 
 TEST_F(BackupPipe, SlowPartitionsDoNotHoldAnswers)

@@ -187,6 +187,8 @@ final class Admins {
                 return 0;
             case "acls":
                 return Acls.set(admin, w);
+            case "scram":
+                return Users.set(admin, w);
             case "abort":
                 abort(admin, new TopicPartition(w.get(0),
                     Integer.parseInt(w.get(1))));

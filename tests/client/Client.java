@@ -42,6 +42,7 @@ public final class Client {
         move BROKER TOPIC...                       makes it their leader
         acls USER [topic=NAME:OP|group=NAME:OP|cluster:OP...]  these and no
              others; NAME* is a prefix; OP as kafka-acls spells it
+        scram USER=PASSWORD...                     sets it, for both SCRAMs
         jmx PID BEAN ATTRIBUTE...                  sums over all beans that match
         """;
 

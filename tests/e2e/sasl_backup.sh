@@ -5,6 +5,7 @@
 # reauth.sh's.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$KB_LIB/secure.sh"
+. "$KB_LIB/certs.sh"
 KDC=$KB_WORK/kdc TLS=$KB_WORK/tls
 REAUTH_MS=4000
 
@@ -12,6 +13,7 @@ suite_setup() {
     kdc_start
     idp_start 300
     sasl_broker k "${SASL_KAFKA:-$KAFKA_4}" $REAUTH_MS
+    tls_listeners k
     sasl_broker_start k
     client fill -b "$(kafka_addr k)" basic txn >"$KB_WORK/filled" 2>"$KB_WORK/fill.err"
 }
@@ -61,6 +63,12 @@ case_plain() {
     assert_contains "the log" "$KB_WORK/backup-plain.err" "PLAIN without TLS"
 }
 
+case_scram_256() {
+    round_trip scram256 "$(sasl_addr k)" SASL_PLAINTEXT \
+        "sasl_mechanism: SCRAM-SHA-256" "sasl_username: bob" \
+        "sasl_password: \"$BOB_PASSWORD\""
+}
+
 case_scram_of_the_references_spelling_over_tls() {
     printf 'alice-secret\n' >"$KB_WORK/password"
     round_trip scram "$(saslssl_addr k)" SASL_SSL "sasl_mechanism: SCRAM-SHA512" \
@@ -83,6 +91,168 @@ case_oauthbearer() {
         "sasl_oauthbearer_client_id: backup" \
         "sasl_oauthbearer_client_secret: backup-secret" \
         "sasl_oauthbearer_scope: kafka"
+}
+
+if [ -n "${KB_LONG:-}" ]; then # what each would do with the other protocol
+case_with_the_other_protocol() {
+    local tls=("$(saslssl_addr k)" SASL_SSL "ssl_ca_location: $TLS/ca.crt")
+    local alice=("sasl_username: alice" "sasl_password: alice-secret")
+    local -a lines
+    round_trip x.plain "${tls[@]}" "sasl_mechanism: PLAIN" "${alice[@]}"
+    round_trip x.scram256 "${tls[@]}" "sasl_mechanism: SCRAM-SHA-256" "${alice[@]}"
+    round_trip x.scram512 "$(sasl_addr k)" SASL_PLAINTEXT \
+        "sasl_mechanism: SCRAM-SHA-512" "${alice[@]}"
+    mapfile -t lines < <(gssapi "$KDC/client.keytab")
+    round_trip x.gssapi "${tls[@]}" "${lines[@]}"
+    round_trip x.oauth "${tls[@]}" "sasl_mechanism: OAUTHBEARER" \
+        "sasl_oauthbearer_token: $(token 3600)"
+}
+fi
+
+# With 4.0.0 this is tls.sh's.
+if [ "${SASL_KAFKA:-$KAFKA_4}" != "$KAFKA_4" ]; then
+case_tls_with_a_client_certificate() {
+    round_trip tls "$(tls_addr k mtls)" SSL "ssl_ca_location: $CERTS/ca.pem" \
+        "ssl_certificate_location: $CERTS/client.pem" \
+        "ssl_key_location: $CERTS/client.key"
+}
+fi
+
+# refused TEXT ADDRESS LINE...: through the whole program, within its deadline
+refused() {
+    local text=$1 address=$2 began=$SECONDS
+    shift 2
+    backup_yaml "$KB_WORK/b.yaml" id=no broker=x include=mixed \
+        connection="connect_timeout: 5s"
+    secure "$KB_WORK/b.yaml" "$address" SASL_PLAINTEXT "$@"
+    KB_TIMEOUT=100 kb_run $KB_FAILED refused backup -vv -c "$KB_WORK/b.yaml"
+    tail -1 "$KB_WORK/refused.err" >"$KB_WORK/said"
+    assert_contains "the error" "$KB_WORK/said" "$text"
+    assert_lacks "the log" "$KB_WORK/refused.err" canary
+    assert_lacks "the log" "$KB_WORK/refused.err" eyJ # how a token begins
+    # connect_timeout, and what a machine under load adds
+    assert_at_most "seconds until it was said" 45 $((SECONDS - began))
+}
+
+off_by() { # SECONDS COMMAND...: the program's clock is
+    local KB_WRAP=(env FAKETIME_DONT_FAKE_MONOTONIC=1 faketime -f "$1s")
+    need_packages faketime=faketime
+    case $KB_BUILD in *tsan*) skip "no other preloaded library with tsan" ;; esac
+    shift
+    "$@"
+}
+
+token() { # SECONDS: one that ends in so many, as unsecured validators take it
+    python3 - "$1" <<'T'
+import base64, json, sys, time
+now = int(time.time())
+part = lambda d: base64.urlsafe_b64encode(json.dumps(d).encode()).decode().rstrip("=")
+print(part({"alg": "none"}) + "." + part({"sub": "client", "iat": now - 3600,
+    "exp": now + int(sys.argv[1])}) + ".")
+T
+}
+
+case_mechanism_that_is_not_enabled() {
+    refused "has SASL mechanism PLAIN not enabled; it offers OAUTHBEARER" \
+        "$(oidc_addr k)" "sasl_mechanism: PLAIN" "sasl_username: alice" \
+        "sasl_password: canary"
+}
+
+case_expired_tokens() {
+    local late
+    late=$(token -300)
+    refused "sasl_oauthbearer_token expired" "$(sasl_addr k)" \
+        "sasl_mechanism: OAUTHBEARER" "sasl_oauthbearer_token: $late"
+    # It is good by our clock, which is late: the broker says no.
+    off_by -600 refused "the broker refuses the token (sub c" "$(sasl_addr k)" \
+        "sasl_mechanism: OAUTHBEARER" "sasl_oauthbearer_token: $(token -300)"
+    assert_contains "its claims" "$KB_WORK/said" "the clocks: as seen here it ends in"
+}
+
+oidc() { # CLIENT [SECRET]
+    printf '%s\n' "sasl_mechanism: OAUTHBEARER" \
+        "sasl_oauthbearer_token_endpoint_url: http://127.0.0.1:$(cat "$KB_WORK/idp.port")/token" \
+        "sasl_oauthbearer_client_id: $1" "sasl_oauthbearer_scope: kafka" \
+        "sasl_oauthbearer_client_secret: ${2:-backup-secret}"
+}
+
+case_tokens_that_the_listener_does_not_take() {
+    local -a lines
+    mapfile -t lines < <(oidc other)
+    refused "the broker refuses the token (iss http" "$(oidc_addr k)" "${lines[@]}"
+    assert_contains "the claims" "$KB_WORK/said" "aud other"
+    assert_contains "the remedy" "$KB_WORK/said" sasl.oauthbearer.expected.issuer
+    refused "the broker refuses the token" "$(oidc_addr k)" \
+        "sasl_mechanism: OAUTHBEARER" "sasl_oauthbearer_token: $(token 600)"
+    mapfile -t lines < <(oidc backup canary)
+    refused "HTTP 401, invalid_client" "$(oidc_addr k)" "${lines[@]}"
+}
+
+gssapi() { # KEYTAB [KRB5_CONF]
+    printf '%s\n' "sasl_mechanism: GSSAPI" "sasl_keytab_path: $1" \
+        "sasl_krb5_config_path: ${2:-$KDC/krb5.conf}"
+}
+
+case_keytabs_that_do_not_fit() {
+    local who
+    local -a lines
+    for who in other changed gone; do
+        kdc_admin "addprinc -randkey +requires_preauth $who/client"
+        kdc_admin "ktadd -k $KDC/$who.keytab $who/client"
+    done
+    mapfile -t lines < <(gssapi "$KDC/other.keytab")
+    refused "has no key for backup/client" "$(sasl_addr k)" "${lines[@]}" \
+        "sasl_kerberos_principal: backup/client"
+    assert_contains "what it has" "$KB_WORK/said" "it has keys for other/client@KB.TEST"
+    kdc_admin "cpw -randkey changed/client"
+    mapfile -t lines < <(gssapi "$KDC/changed.keytab")
+    refused "Preauthentication failed" "$(sasl_addr k)" "${lines[@]}"
+    assert_contains "the keytab" "$KB_WORK/said" "$KDC/changed.keytab"
+    kdc_admin "delprinc -force gone/client"
+    mapfile -t lines < <(gssapi "$KDC/gone.keytab")
+    refused "gone/client@KB.TEST' not found in Kerberos database" "$(sasl_addr k)" \
+        "${lines[@]}"
+    mapfile -t lines < <(gssapi "$KDC/none.keytab")
+    refused "none.keytab" "$(sasl_addr k)" "${lines[@]}"
+}
+
+# One that is down, and one that a firewall hides: libkrb5 can't be told how
+# long to wait for that (before 1.22).
+case_kdc_that_does_not_answer() {
+    local port
+    local -a lines
+    mapfile -t lines < <(gssapi "$KDC/client.keytab")
+    kdc_stop
+    refused "no KDC answers" "$(sasl_addr k)" "${lines[@]}"
+    [ -n "${KB_LONG:-}" ] || { (kdc_start); return 0; }
+    port=$(free_ports 1)
+    sed "s/kdc = .*/kdc = 127.0.0.1:$port/" "$KDC/krb5.conf" >"$KB_WORK/silent.conf"
+    python3 -c '
+import socket, sys, threading
+address = ("127.0.0.1", int(sys.argv[1]))
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(address)
+tcp = socket.create_server(address)
+threading.Event().wait()' "$port" &
+    proc_add silent $!
+    disown $!
+    wait_until 10 port_answers "$port"
+    mapfile -t lines < <(gssapi "$KDC/client.keytab" "$KB_WORK/silent.conf")
+    refused "no KDC answers" "$(sasl_addr k)" "${lines[@]}"
+    proc_kill silent
+    (kdc_start)
+}
+
+# libkrb5 makes up for a clock that is off by what the KDC answers; where it is
+# told not to, the error says so.
+case_clock_off_by_ten_minutes() {
+    local -a lines
+    sed 's/^ default_realm.*/&\n kdc_timesync = 0/' "$KDC/krb5.conf" \
+        >"$KB_WORK/strict.conf"
+    mapfile -t lines < <(gssapi "$KDC/client.keytab" "$KB_WORK/strict.conf")
+    off_by +600 refused "Clock skew too great" "$(sasl_addr k)" "${lines[@]}"
+    assert_contains "the remedy" "$KB_WORK/said" "differ by more than 5 minutes"
+    off_by -600 refused "Clock skew too great" "$(sasl_addr k)" "${lines[@]}"
 }
 
 case_wrong_password() {

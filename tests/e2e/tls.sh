@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # tls.sh - backup and restore over TLS, with and without a client certificate,
 # and what is said of certificates and listeners that don't fit. The SASL
-# mechanisms are sasl_backup.sh's.
+# mechanisms are sasl_backup.sh's (SASL_KAFKA=3.9.1: an older line).
 . "$(dirname "$0")/../lib/lib.sh"
 . "$KB_LIB/secure.sh"
 . "$KB_LIB/certs.sh"
@@ -12,7 +12,7 @@ KDC=$KB_WORK/kdc
 suite_setup() {
     kdc_start
     idp_start 300
-    sasl_broker k "$KAFKA_4" 30000
+    sasl_broker k "${SASL_KAFKA:-$KAFKA_4}" 30000
     tls_listeners k
     sasl_broker_start k
     client fill -b "$(kafka_addr k)" basic >"$KB_WORK/filled" \
@@ -140,13 +140,46 @@ case_logins_that_are_refused() {
         "${PLAIN[@]}"
     refused "no plugin for SASL mechanism" "$(sasl_addr k)" "${sasl[@]}" \
         security="sasl_mechanism: DIGEST-MD5"
-    # the protocol of another listener, in every direction
-    refused "SASL" "$(kafka_addr k)" "${sasl[@]}" "${PLAIN[@]}"
-    refused "localhost" "$(sasl_addr k)" security="security_protocol: PLAINTEXT"
-    refused "localhost" "$(tls_addr k ssl)" security="security_protocol: PLAINTEXT"
-    refused "localhost" "$(tls_addr k stls)" "${sasl[@]}" "${PLAIN[@]}"
-    refused "TLS" "$(sasl_addr k)" security="security_protocol: SASL_SSL" \
-        security="ssl_ca_location: $CERTS/ca.pem" "${PLAIN[@]}"
+}
+
+# mismatch PROTOCOL ADDRESS TEXT: started here, looked at when all are
+mismatch() {
+    local n=${#MISMATCHES[@]} lines=(security="security_protocol: $1")
+    case $1 in SASL*) lines+=("${PLAIN[@]}") ;; esac
+    case $1 in *SSL) lines+=(security="ssl_ca_location: $CERTS/ca.pem") ;; esac
+    backup_yaml "$KB_WORK/m$n.yaml" id="m$n" broker="$2" include=steady \
+        connection="connect_timeout: 10s" "${lines[@]}"
+    kb_start "m$n" backup -v -c "$KB_WORK/m$n.yaml"
+    MISMATCHES+=("$1 to $2: $3")
+}
+
+case_the_protocol_of_another_listener() {
+    local plain ssl sasl stls n began=$SECONDS
+    local -a MISMATCHES=()
+    local alert="the answer is a TLS alert: this listener wants TLS"
+    local handshake="closed the connection during the handshake; is it a TLS listener?"
+    local wants="this may be a listener that wants SASL"
+    local none="refused SaslHandshake: ILLEGAL_SASL_STATE; the listener is not a SASL one"
+    plain=localhost:$(kafka_get k port)
+    ssl=$(tls_addr k ssl) sasl=$(sasl_addr k) stls=$(tls_addr k stls)
+    mismatch PLAINTEXT "$ssl" "$alert"
+    mismatch PLAINTEXT "$sasl" "$wants"
+    mismatch PLAINTEXT "$stls" "$alert"
+    mismatch SSL "$plain" "$handshake"
+    mismatch SSL "$sasl" "$handshake"
+    mismatch SSL "$stls" "$wants"
+    mismatch SASL_PLAINTEXT "$plain" "$none"
+    mismatch SASL_PLAINTEXT "$ssl" "$alert"
+    mismatch SASL_PLAINTEXT "$stls" "$alert"
+    mismatch SASL_SSL "$plain" "$handshake"
+    mismatch SASL_SSL "$ssl" "$none"
+    mismatch SASL_SSL "$sasl" "$handshake"
+    for n in "${!MISMATCHES[@]}"; do
+        kb_end_with $KB_FAILED "m$n" 90
+        tail -1 "$KB_WORK/m$n.err" >"$KB_WORK/said"
+        assert_contains "${MISMATCHES[n]%%: *}" "$KB_WORK/said" "${MISMATCHES[n]#*: }"
+    done
+    assert_at_most "seconds until all were said" 60 $((SECONDS - began))
 }
 
 suite_main "$@"

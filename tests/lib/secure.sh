@@ -179,27 +179,10 @@ sasl_broker() { # NAME VERSION REAUTH_MS [KEY=VALUE...]
     kafka_properties "$file" "$@"
 }
 
-kafka_tool() { # NAME CLASS ARGS...: a tool of Kafka's own
-    local name=$1
-    shift
-    (kafka_java "$(kafka_get "$name" version)" 128m "$@") 2>&1
-}
-
 sasl_broker_start() { # NAME
-    local size user password
     # What Krb5LoginModule and the check of URLs can be told in no other way.
     JAVA_TOOL_OPTIONS="-Djava.security.krb5.conf=$KDC/krb5.conf -Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=$IDP/jwks" \
         kafka_start "$1"
-    for size in 256 512; do
-        for user in alice bob; do
-            password=alice-secret
-            [ $user = bob ] && password=$BOB_PASSWORD
-            kafka_tool "$1" kafka.admin.ConfigCommand \
-                --bootstrap-server "$(kafka_addr "$1")" --alter \
-                --entity-type users --entity-name $user --add-config \
-                "SCRAM-SHA-$size=[iterations=8192,password=$password]" \
-                >"$KB_WORK/tool.log" ||
-                { tail -5 "$KB_WORK/tool.log" >&2; die "no user $user"; }
-        done
-    done
+    client scram -b "$(kafka_addr "$1")" alice=alice-secret \
+        "bob=$(escaped "$BOB_PASSWORD")" || die "no users of SCRAM"
 }

@@ -99,6 +99,7 @@ static void give_back_all(struct kb_fetcher *fetcher,
 /* The connection is gone: what was asked for on it is ready again. */
 static void lose_connection(struct kb_fetcher *fetcher)
 {
+    kb_budget_withdraw(fetcher->env->budget, &fetcher->claim);
     while (fetcher->in_flight > 0) {
         struct kb_fetch_sent *sent = &fetcher->sent[fetcher->first];
         size_t i;
@@ -267,11 +268,14 @@ static int send_one(struct kb_fetcher *fetcher, struct kbp_error *err)
     struct kb_fetch_sent *sent;
     int rc;
 
-    if (due == 0 || fetcher->in_flight == (fetcher->tail ? 1 : KB_FETCH_DEPTH))
+    if (due == 0 ||
+        fetcher->in_flight == (fetcher->tail ? 1 : KB_FETCH_DEPTH)) {
+        kb_budget_withdraw(env->budget, &fetcher->claim);
         return 0;
-    if (!kb_budget_try(env->budget, (size_t)max_bytes)) {
+    }
+    if (!kb_budget_ask(env->budget, &fetcher->claim, (size_t)max_bytes)) {
         env->relieve(env->data);
-        if (!kb_budget_try(env->budget, (size_t)max_bytes))
+        if (!kb_budget_ask(env->budget, &fetcher->claim, (size_t)max_bytes))
             return 0;
     }
     /* Two requests on the way, so that the broker is never idle. */

@@ -44,6 +44,7 @@ struct kb_fetcher {
     struct kb_fetch_sent sent[KB_FETCH_DEPTH];
     unsigned first; /* the oldest in flight */
     unsigned in_flight;
+    struct kb_budget_claim claim; /* memory for the next request */
     struct kb_buf body;
     struct kb_walk walk;
     struct kb_codec_worker codecs;

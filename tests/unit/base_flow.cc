@@ -105,6 +105,70 @@ TEST_F(BaseFlow, MoreThanTheBudgetPassesAlone)
     kb_budget_release(&budget);
 }
 
+TEST_F(BaseFlow, WhoWantsMuchIsNotPassedByThoseWhoWantLittle)
+{
+    kb_budget budget;
+    int passed = 0;
+
+    kb_budget_init(&budget, 100, &stop);
+    ASSERT_TRUE(kb_budget_try(&budget, 30));
+    std::thread large([&] {
+        kbp_error mine = KB_ERR_INIT;
+
+        EXPECT_EQ(KBP_OK, kb_budget_take(&budget, 90, &mine));
+        kb_budget_give(&budget, 90);
+    });
+    // There is always room for one more of 30, and never for one of 90, as
+    // long as the next comes before the last one goes.
+    while (passed < 2000 && kb_budget_try(&budget, 30)) {
+        kb_budget_give(&budget, 30);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        passed++;
+    }
+    EXPECT_LT(passed, 2000) << "the large one starved";
+    kb_budget_give(&budget, 30);
+    large.join();
+    EXPECT_EQ(0u, budget.used);
+    kb_budget_release(&budget);
+}
+
+TEST_F(BaseFlow, ClaimsAreServedInTheirOrder)
+{
+    kb_budget budget;
+    kb_budget_claim first = {};
+    kb_budget_claim second = {};
+    kb_budget_claim third = {};
+
+    kb_budget_init(&budget, 100, &stop);
+    ASSERT_TRUE(kb_budget_try(&budget, 60));
+    EXPECT_FALSE(kb_budget_ask(&budget, &first, 90));
+    EXPECT_FALSE(kb_budget_ask(&budget, &second, 10)) << "it would fit";
+    EXPECT_FALSE(kb_budget_try(&budget, 1));
+    kb_budget_give(&budget, 60);
+    EXPECT_EQ(100u, budget.used) << "kept for both";
+    EXPECT_TRUE(kb_budget_ask(&budget, &second, 10));
+    EXPECT_TRUE(kb_budget_ask(&budget, &first, 90));
+    EXPECT_FALSE(kb_budget_ask(&budget, &first, 50));
+    EXPECT_FALSE(kb_budget_ask(&budget, &second, 1000)) << "more than all";
+    EXPECT_FALSE(kb_budget_ask(&budget, &third, 5));
+    kb_budget_give(&budget, 90);
+    EXPECT_TRUE(kb_budget_ask(&budget, &first, 50));
+    EXPECT_FALSE(kb_budget_ask(&budget, &third, 5)) << "behind the large one";
+    kb_budget_withdraw(&budget, &second); // in front of another
+    EXPECT_TRUE(kb_budget_ask(&budget, &third, 5));
+    EXPECT_EQ(65u, budget.used);
+    EXPECT_FALSE(kb_budget_ask(&budget, &second, 1000));
+    kb_budget_withdraw(&budget, &second); // the last one
+    EXPECT_FALSE(kb_budget_ask(&budget, &first, 40));
+    kb_budget_give(&budget, 65);
+    EXPECT_EQ(40u, budget.used);
+    kb_budget_withdraw(&budget, &first); // what was kept for it
+    kb_budget_withdraw(&budget, &first);
+    EXPECT_EQ(0u, budget.used);
+    EXPECT_TRUE(kb_budget_ask(&budget, &second, 1000)) << "alone";
+    kb_budget_release(&budget);
+}
+
 TEST_F(BaseFlow, AStopEndsTheWaitForMemory)
 {
     kb_budget budget;

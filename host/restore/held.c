@@ -209,6 +209,22 @@ int kb_held_make(struct kb_held_configs *configs,
     return status;
 }
 
+int kb_held_final(struct kb_held_configs *configs,
+                  const struct kb_restore_run *run,
+                  const struct kb_plan_topic *topic, struct kbp_error *err)
+{
+    int status = KBP_OK;
+    size_t i;
+
+    for (i = 0; i < HELD_COUNT && status == KBP_OK; i++) {
+        const char *value = kb_topic_final_config(run, topic, held[i].key);
+
+        if (value)
+            status = add(configs, held[i].key, value, err);
+    }
+    return status;
+}
+
 static int record(struct kb_restore_run *run, const char *topic,
                   const char *key, const char *value, struct kbp_error *err)
 {

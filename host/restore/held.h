@@ -20,6 +20,10 @@ struct kb_held_configs {
 int kb_held_make(struct kb_held_configs *configs,
                  const struct kb_restore_run *run,
                  const struct kb_plan_topic *topic, struct kbp_error *err);
+/* Those held back, as they are to be in the end. */
+int kb_held_final(struct kb_held_configs *configs,
+                  const struct kb_restore_run *run,
+                  const struct kb_plan_topic *topic, struct kbp_error *err);
 void kb_held_drop(struct kb_held_configs *configs, size_t i);
 void kb_held_release(struct kb_held_configs *configs);
 

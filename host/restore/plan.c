@@ -252,6 +252,8 @@ static int add_source(struct kb_plan *plan, const struct kb_config *config,
     plan->source_count++;
     if (source->target >= to->partitions)
         to->partitions = source->target + 1;
+    if (source->target >= to->needed)
+        to->needed = source->target + 1;
     kb_sums_add(&to->sums, &source->sums);
     return KBP_OK;
 }

@@ -27,7 +27,8 @@ struct kb_plan_source {
 struct kb_plan_topic {
     char *name;
     const struct kb_generation *generation; /* the first: for its configs */
-    int32_t partitions;                     /* that it needs */
+    int32_t partitions;                     /* to create it with */
+    int32_t needed;                         /* to hold what is restored */
     int16_t replication_factor;             /* -1: the broker's default */
     struct kb_sums sums;
 };

@@ -82,6 +82,7 @@ static int look_at_metadata(struct kb_topics *topics,
             continue;
         topic->id = found->id;
         topic->partitions = found->partition_count;
+        topic->replicas = INT32_MAX;
         free(topic->leaders);
         topic->leaders =
             calloc((size_t)found->partition_count + 1, sizeof *topic->leaders);
@@ -94,6 +95,8 @@ static int look_at_metadata(struct kb_topics *topics,
                 kb_meta_topic_partition(found, p);
 
             topic->leaders[p] = partition ? partition->leader : -1;
+            if (partition && partition->replica_count < topic->replicas)
+                topic->replicas = partition->replica_count;
         }
     }
     kb_metadata_free(metadata);
@@ -372,6 +375,46 @@ static int leave_out_newer(struct kb_topics *topics, struct kb_restore_run *run,
     return status;
 }
 
+/* Whether the target would take what is put back in the end. */
+static int try_final(const struct kb_topics *topics, struct kb_restore_run *run,
+                     const struct kb_target_topic *topic, struct kbp_error *err)
+{
+    struct kb_held_configs configs = {0};
+    int status = kb_held_final(&configs, run, topic->plan, err);
+    size_t i;
+
+    for (i = configs.count; i > 0; i--)
+        if (left_out_of(topics, topic, configs.keys[i - 1]))
+            kb_held_drop(&configs, i - 1);
+    while (status == KBP_OK && configs.count > 0) {
+        struct kb_new_topic made = {
+            .name = topic->plan->name,
+            .partitions = 1,
+            .replication_factor = 1,
+            .config_keys = (const char *const *)configs.keys,
+            .config_values = (const char *const *)configs.values,
+            .config_count = configs.count,
+        };
+        const char *key;
+
+        status = kb_admin_create_topics(run->admin, &made, 1, true, err);
+        if (status != KBP_OK || made.error != INVALID_CONFIG)
+            break;
+        key = named_key(&made);
+        for (i = 0; i < configs.count && configs.keys[i] != key; i++)
+            continue;
+        if (i == configs.count)
+            break;
+        kb_run_warn(run,
+                    "%s: config %s=%s will be left off: the target refuses it "
+                    "(%s)",
+                    topic->plan->name, key, configs.values[i], made.message);
+        kb_held_drop(&configs, i);
+    }
+    kb_held_release(&configs);
+    return status;
+}
+
 int kb_topics_create(struct kb_topics *topics, struct kb_restore_run *run,
                      bool validate_only, size_t *failed, struct kbp_error *err)
 {
@@ -399,6 +442,8 @@ int kb_topics_create(struct kb_topics *topics, struct kb_restore_run *run,
         }
         if (status == KBP_OK && !topic->exists)
             report_left_out(topics, run, topic);
+        if (status == KBP_OK && !topic->exists && validate_only)
+            status = try_final(topics, run, topic, err);
     }
     return status;
 }
@@ -411,11 +456,11 @@ static bool all_led(const struct kb_topics *topics, char *missing, size_t size)
     for (i = 0; i < topics->count; i++) {
         const struct kb_target_topic *topic = &topics->items[i];
 
-        if (!topic->exists || topic->partitions < topic->plan->partitions) {
+        if (!topic->exists || topic->partitions < topic->plan->needed) {
             (void)snprintf(missing, size, "%s isn't there", topic->plan->name);
             return false;
         }
-        for (p = 0; p < topic->plan->partitions; p++)
+        for (p = 0; p < topic->plan->needed; p++)
             if (topic->leaders[p] < 0) {
                 (void)snprintf(missing, size, "%s/%" PRId32 " has no leader",
                                topic->plan->name, p);

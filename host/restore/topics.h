@@ -17,6 +17,7 @@ struct kb_target_topic {
     bool exists;
     struct kb_uuid id;
     int32_t partitions;
+    int32_t replicas;                /* of the partition with the least */
     int32_t *leaders;                /* by partition; -1: none */
     int64_t *starts;                 /* of the log of each partition */
     int64_t *ends;                   /* where each begins to be written */

@@ -7,7 +7,8 @@
  *   topic=T partitions=N records=N (of each partition) batch=N (records)
  *   bytes=N (of a value) codec=0..4 frame=BYTES time=MS (of all; or now)
  *   step=MS holes=N (every Nth offset is missing, from within its batch)
- *   start=N (first offset) segments=N config=KEY=VALUE[,...] group=NAME@OFFSET
+ *   keyless=N (every Nth record has no key) start=N (first offset) segments=N
+ * config=KEY=VALUE[,...] group=NAME@OFFSET
  *
  * Record i of partition p has value "p:i:filler" and key "k<i % 1000>", as the
  * test client's `load` writes them and `verify` expects them.
@@ -98,6 +99,7 @@ void AddBatch(Archive &a, int32_t partition, int64_t count, Position &at,
     const int64_t time = Number("time", 1700000000000);
     const int64_t step = Number("step", 0);
     const int64_t holes = Number("holes", 0);
+    const int64_t keyless = Number("keyless", 0);
     const size_t size = static_cast<size_t>(Number("bytes", 100));
     const size_t began = raw.len;
     int64_t next = at.offset;
@@ -121,8 +123,12 @@ void AddBatch(Archive &a, int32_t partition, int64_t count, Position &at,
             next++;
         record.offset = next;
         record.timestamp = time + at.record * step;
-        record.key = Bytes(key);
-        record.key_len = static_cast<int32_t>(key.size());
+        if (keyless && at.record % keyless == 0) {
+            record.key_len = -1;
+        } else {
+            record.key = Bytes(key);
+            record.key_len = static_cast<int32_t>(key.size());
+        }
         record.value = Bytes(value);
         record.value_len = static_cast<int32_t>(value.size());
         Need(kb_batch_builder_add(&builder, &record, nullptr, 0, &err),

@@ -9,6 +9,7 @@
  * by a failing rd_kafka_new(): before 2.13.0 that frees interceptors twice.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,10 +172,19 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf,
                                   size_t errstr_size)
 {
     const struct kb_rdkafka_api *api = kb_client_state_api(opaque);
+    struct kb_protocol protocol =
+        kb_properties_protocol(kb_client_state_properties(opaque));
+    /* The client's own copy: what the application set after us is in it. */
+    rd_kafka_conf_t *final = (rd_kafka_conf_t *)(uintptr_t)conf;
 
-    (void)conf;
     (void)errstr;
     (void)errstr_size;
+    /* With a socket of the application's own, user and password would go to
+       the broker in the clear. */
+    if (protocol.tls || protocol.sasl) {
+        api->rd_kafka_conf_set_socket_cb(final, socket_cb);
+        api->rd_kafka_conf_set_connect_cb(final, connect_cb);
+    }
     (void)api->rd_kafka_interceptor_add_on_thread_exit(rk, NAME, on_thread_exit,
                                                        opaque);
     return api->rd_kafka_interceptor_add_on_thread_start(

@@ -56,8 +56,9 @@ static const char *missing(void *const *addresses, const void *base)
     return NULL;
 }
 
+/* `*stripped`: there is no symbol table in which they could have been. */
 static const char *find_all(const Dl_info *caller, const void *inside,
-                            void **addresses)
+                            void **addresses, bool *stripped)
 {
     void *handle = dlopen(caller->dli_fname, RTLD_NOW | RTLD_NOLOAD);
     const char *path = caller->dli_fname;
@@ -74,7 +75,7 @@ static const char *find_all(const Dl_info *caller, const void *inside,
         (void)dlclose(handle);
     if (!lacks)
         return NULL;
-    (void)kb_elf_find(path, inside, names, FUNCTION_COUNT, addresses);
+    *stripped = !kb_elf_find(path, inside, names, FUNCTION_COUNT, addresses);
     return missing(addresses, caller->dli_fbase);
 }
 
@@ -94,11 +95,29 @@ static struct copy *add(const void *base, void *const *addresses)
     return copy;
 }
 
+/* Go shows the first 127 bytes: what it is, then what to do. */
+static void say_why(char *errstr, size_t size, const char *path,
+                    const char *lacks, bool stripped)
+{
+    if (stripped)
+        (void)snprintf(errstr, size,
+                       "the program is stripped: kafka_backup_sasl can't find "
+                       "its librdkafka; don't strip it, or use a shared "
+                       "librdkafka (%s, %s)",
+                       path, lacks);
+    else
+        (void)snprintf(errstr, size,
+                       "its librdkafka lacks %s: kafka_backup_sasl needs 1.2 "
+                       "or newer (%s)",
+                       lacks, path);
+}
+
 const struct kb_rdkafka_api *kb_rdkafka_find(const void *caller, char *errstr,
                                              size_t errstr_size)
 {
     void *addresses[FUNCTION_COUNT];
     const char *lacks = NULL;
+    bool stripped = false;
     struct copy *copy;
     Dl_info info;
 
@@ -112,18 +131,13 @@ const struct kb_rdkafka_api *kb_rdkafka_find(const void *caller, char *errstr,
         if (copy->base == info.dli_fbase)
             break;
     if (!copy) {
-        lacks = find_all(&info, caller, addresses);
+        lacks = find_all(&info, caller, addresses, &stripped);
         if (!lacks)
             copy = add(info.dli_fbase, addresses);
     }
     (void)pthread_mutex_unlock(&copies_lock);
     if (lacks)
-        (void)snprintf(errstr, errstr_size,
-                       "kafka_backup_sasl can't serve %s: it contains "
-                       "librdkafka but doesn't export %s and is stripped, or "
-                       "its librdkafka is older than 1.2; use a shared "
-                       "librdkafka, or don't strip it",
-                       info.dli_fname, lacks);
+        say_why(errstr, errstr_size, info.dli_fname, lacks, stripped);
     else if (!copy)
         (void)snprintf(errstr, errstr_size, "kafka_backup_sasl: out of memory");
     return copy ? &copy->api : NULL;

@@ -12,7 +12,8 @@ target_include_directories(kafka_backup_plugin_headers INTERFACE
   "${KB_PLUGIN_INCLUDE_DIR}")
 set(KafkaBackupPlugin_MAP "${CMAKE_CURRENT_LIST_DIR}/../plugin.map")
 
-# A plugin of this project: our warnings, our folder in the build, installed.
+# A plugin of this project: our warnings, our folder in the build, installed;
+# a component of its own, so that one can be packaged alone.
 function(kb_plugin name)
   kafka_backup_add_plugin(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE kb_flags)
@@ -20,5 +21,5 @@ function(kb_plugin name)
     LIBRARY_OUTPUT_DIRECTORY "${KB_BUILD_PLUGIN_DIR}")
   install(TARGETS ${name}
     LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/kafka-backup/plugins"
-    COMPONENT plugins)
+    COMPONENT ${name})
 endfunction()

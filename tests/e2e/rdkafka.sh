@@ -5,12 +5,13 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$KB_LIB/secure.sh"
 . "$KB_LIB/certs.sh"
+. "$KB_LIB/programs.sh"
 
 KB_NEEDS_PRODUCT=0
 REAUTH_MS=3000
 KDC=$KB_WORK/kdc
 PLUGIN=$KB_BUILD/lib/kafka_backup_sasl.so
-WHEELS="2.3.0 ${KB_WHEEL_NEWEST:-2.16.0}"
+WHEELS="2.3.0 $WHEEL_NEWEST"
 
 suite_setup() {
     need_packages kcat=kcat
@@ -42,23 +43,6 @@ old_library() {
             touch "$OLD/.complete"
     ) 9>"$(mkdir -p "$OLD" && echo "$OLD/lock")" ||
         { tail -3 "$OLD/pip.log" >&2; die "no librdkafka 1.9.2"; }
-}
-
-# A Python with that confluent-kafka, in the cache.
-wheel() { # VERSION
-    local dir=$KB_CACHE/confluent-kafka-$1
-    need_packages python3=python3 /usr/lib/python3*/ensurepip=python3-venv
-    [ -f "$dir/.complete" ] && return 0
-    (
-        flock 9
-        [ -f "$dir/.complete" ] && exit 0
-        rm -rf "$dir/venv"
-        python3 -m venv "$dir/venv" &&
-            "$dir/venv/bin/pip" install -q --only-binary :all: \
-                "confluent-kafka==$1" >"$dir/pip.log" 2>&1 &&
-            touch "$dir/.complete"
-    ) 9>"$(mkdir -p "$dir" && echo "$dir/lock")" ||
-        { tail -3 "$dir/pip.log" >&2; die "no confluent-kafka $1"; }
 }
 
 python_with() { # VERSION ARGS...

@@ -88,7 +88,9 @@ static const struct kb_key restore_keys[] = {
      .at = RESTORE(allow_config_drift),
      .default_text = "false",
      .help = "restore into existing targets whose configs change records "
-             "(LogAppendTime) or delete them, which is refused otherwise"},
+             "(LogAppendTime), delete them (retention), or keep only some "
+             "(compaction, where the topic wasn't compacted in the backup), "
+             "which is refused otherwise"},
     {.name = "purge_topics",
      .type = KB_KEY_BOOL,
      .at = RESTORE(purge_topics),

@@ -57,7 +57,8 @@ static const struct kb_key backup_keys[] = {
      .default_text = "3",
      .min = 1,
      .max = 22,
-     .help = "of that codec, as far as it has levels"},
+     .help = "of that codec, if it has levels; `lz4` takes `level` from "
+             "`compression_options`"},
     {.name = "compression_options",
      .type = KB_KEY_RAW,
      .at = BACKUP(compression_options),

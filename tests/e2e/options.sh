@@ -36,6 +36,27 @@ restore_all() { # LABEL K=V...
     kb_run 0 "$label" restore -c "$KB_WORK/r.yaml" -f json
 }
 
+# The reference's values of backup.compression.
+case_segment_codecs() {
+    local codec
+    for codec in lz4 none; do
+        backup_yaml "$KB_WORK/b.yaml" id=by-$codec broker="$(B)" \
+            include=timed,ones compression=$codec compression_level=19
+        kb_run 0 by-$codec backup -c "$KB_WORK/b.yaml"
+        validate_deep by-$codec
+        read_by_document by-$codec
+        restore_yaml "$KB_WORK/r.yaml" id=by-$codec broker="$(B)" \
+            create_topics=true map=timed=$codec.timed,ones=$codec.ones
+        kb_run 0 $codec restore -c "$KB_WORK/r.yaml"
+        client compare -b "$(B)" --min 2000 timed=$codec.timed ones=$codec.ones
+    done
+    assert_eq "codec of a segment" lz4-block \
+        "$(strings -n 5 "$KB_WORK"/store/by-lz4/segments/*.kbs | grep -m1 lz4)"
+    assert_at_most "bytes with lz4" \
+        $(($(du -sb "$KB_WORK/store/by-none/segments" | cut -f1) * 9 / 10)) \
+        "$(du -sb "$KB_WORK/store/by-lz4/segments" | cut -f1)"
+}
+
 case_time_window() {
     local from=$((BASE + 123456)) to=$((BASE + 700000))
     restore_all window include=timed,packed \

@@ -5,7 +5,7 @@
     kbs_reader.py DIRECTORY BACKUP_ID
 
 DIRECTORY holds the store's objects as files.  Prints a JSON line for every record batch, in the order of topics, generations,
-partitions and offsets, then one for every partition; fails if anything doesn't add up.  Only Python's library, and libzstd by ctypes.
+partitions and offsets, then one for every partition; fails if anything doesn't add up.  Only Python's library, and libzstd and liblz4 by ctypes.
 """
 import base64, ctypes, json, os, struct, sys
 
@@ -34,6 +34,14 @@ def unzstd(data, size):
     out = ctypes.create_string_buffer(size)
     got = lib.ZSTD_decompress(out, ctypes.c_size_t(size), data, ctypes.c_size_t(len(data)))
     need(got == size, "zstd")
+    return out.raw
+
+
+def unlz4(data, size):
+    need(struct.unpack_from("<I", data)[0] == size, "lz4-block")
+    out = ctypes.create_string_buffer(size)
+    got = ctypes.CDLL("liblz4.so.1").LZ4_decompress_safe(data[4:], out, len(data) - 4, size)
+    need(got == size, "lz4-block")
     return out.raw
 
 
@@ -74,8 +82,8 @@ class Segment:
             body = d[place + 128:place + 128 + stored]
             need(crc32c(body) == crc and fc in (0, codec), "%s: frame at %d" % (name, place))
             if fc:
-                need(self.codec == "zstd", "codec " + self.codec)
-                body = unzstd(body, raw)
+                need(self.codec in ("zstd", "lz4-block"), "codec " + self.codec)
+                body = (unzstd if self.codec == "zstd" else unlz4)(body, raw)
             need(len(body) == raw, "%s: frame at %d" % (name, place))
             self.frames.append((uuid(gen), part, start, end, (recs, miss, batches, large, mx), body))
             at, expect = at + 112, place + 128 + stored

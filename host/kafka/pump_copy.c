@@ -39,6 +39,7 @@ struct way {
     uint64_t left; /* of the frame which `ready` stands in; 0: between two */
     short poll_from;
     short poll_to;
+    bool dry;    /* nothing to read until poll() says so */
     bool closed; /* nothing more comes */
 };
 
@@ -53,36 +54,64 @@ struct copier {
 };
 
 /*
- * Read what there is. A way whose buffer is full waits until it is passed on.
+ * What is at the end of the buffer moves to its front when much of it was
+ * passed on, or when that is all that will be for now.
  */
-static int fill(struct way *way, struct kbp_error *err)
+static bool may_move(const struct way *way)
 {
-    size_t got;
-    int status;
+    return way->start > 0 &&
+           (way->start == way->ready || way->start >= WAY_BYTES / 2);
+}
 
-    if (way->start == way->end)
+static bool has_room(const struct way *way)
+{
+    return way->end < WAY_BYTES || may_move(way);
+}
+
+static size_t make_room(struct way *way)
+{
+    if (way->start == way->end) {
         way->start = way->ready = way->end = 0;
-    if (way->end == WAY_BYTES && way->start > 0) {
+    } else if (way->end == WAY_BYTES && may_move(way)) {
         memmove(way->bytes, way->bytes + way->start, way->end - way->start);
         way->ready -= way->start;
         way->end -= way->start;
         way->start = 0;
     }
-    way->poll_from = 0;
-    if (way->closed || way->end == WAY_BYTES)
+    return WAY_BYTES - way->end;
+}
+
+static bool is_pending(const struct kb_stream *stream)
+{
+    return stream->ops->pending && stream->ops->pending(stream);
+}
+
+/*
+ * Read what there is: all of it, as a TLS record is little, and each turn has
+ * its price: the other side is woken for what it brings.  A way whose buffer
+ * is full waits until it is passed on.
+ */
+static int fill(struct way *way, struct kbp_error *err)
+{
+    size_t room = make_room(way);
+
+    if (way->dry)
         return KBP_OK;
-    status = way->from->ops->read(way->from, way->bytes + way->end,
-                                  WAY_BYTES - way->end, &got, err);
-    if (status == KBP_OK)
+    way->poll_from = 0;
+    while (!way->closed && !way->dry && room > 0) {
+        size_t got = 0;
+        int status = way->from->ops->read(way->from, way->bytes + way->end,
+                                          room, &got, err);
+
+        if (status < 0)
+            return status;
+        way->closed = status == KB_STREAM_END;
+        way->poll_from = status == KB_STREAM_WANT_WRITE ? POLLOUT : POLLIN;
+        /* Less than there is room for: the rest is still to come. */
+        way->dry = status != KBP_OK || (got < room && !is_pending(way->from));
         way->end += got;
-    else if (status == KB_STREAM_END)
-        way->closed = true;
-    else if (status == KB_STREAM_WANT_READ)
-        way->poll_from = POLLIN;
-    else if (status == KB_STREAM_WANT_WRITE)
-        way->poll_from = POLLOUT;
-    else
-        return status;
+        room -= got;
+    }
     return KBP_OK;
 }
 
@@ -282,7 +311,8 @@ static int64_t next_deadline(struct copier *c)
     return pump->security->ops->login_renew_at_ms(pump->login);
 }
 
-static int wait_for_more(struct copier *c)
+/* Wait for either side, a stop, or the next login. */
+static int wait_for_more(struct copier *c, struct kbp_error *err)
 {
     struct kb_pump *pump = c->pump;
     struct kb_stop *stop = pump->options->net->stop;
@@ -298,10 +328,18 @@ static int wait_for_more(struct copier *c)
         fds[1].events |= POLLOUT;
     if (hold_requests(c))
         fds[0].events |= POLLRDHUP; /* whoever is held may give up */
-    if (pump->broker->ops->pending &&
-        pump->broker->ops->pending(pump->broker) && c->answers.end < WAY_BYTES)
-        return 0;
-    return poll(fds, 3, kb_poll_ms(next_deadline(c)));
+    if (poll(fds, 3, kb_poll_ms(next_deadline(c))) < 0) {
+        if (errno == EINTR)
+            return KBP_OK;
+        return kb_fail_errno(err, errno, "poll");
+    }
+    if (fds[0].revents)
+        c->requests.dry = false;
+    if (fds[1].revents)
+        c->answers.dry = false;
+    if (fds[0].revents & POLLRDHUP && !has_room(&c->requests))
+        c->requests.closed = true; /* and nobody is to read that */
+    return KBP_OK;
 }
 
 static int turn(struct copier *c, struct kbp_error *err)
@@ -333,7 +371,7 @@ static int turn(struct copier *c, struct kbp_error *err)
 /* Anything that is worth another turn before waiting? */
 static bool is_busy(const struct way *way)
 {
-    return !way->closed && way->poll_from == 0 && way->end < WAY_BYTES;
+    return !way->closed && !way->dry && has_room(way);
 }
 
 int kb_pump_copy(struct kb_pump *pump, struct kbp_error *err)
@@ -355,9 +393,8 @@ int kb_pump_copy(struct kb_pump *pump, struct kbp_error *err)
             break;
         if (c.answers.closed && c.answers.start == c.answers.ready)
             break; /* all that came is passed on */
-        if (!is_busy(&c.requests) && !is_busy(&c.answers) &&
-            wait_for_more(&c) < 0 && errno != EINTR)
-            status = kb_fail_errno(err, errno, "poll");
+        if (!is_busy(&c.requests) && !is_busy(&c.answers))
+            status = wait_for_more(&c, err);
     }
     kb_buf_release(&c.login);
     free(c.requests.bytes);

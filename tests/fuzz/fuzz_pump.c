@@ -26,8 +26,9 @@
 
 #define SECRET "canary-secret"
 #define LOGINS_MAX 64
-#define IDLE_MAX 16 /* reads that bring nothing: nobody wants what comes next \
-                     */
+#define IDLE_MAX                                                 \
+    16 /* reads that bring nothing: nobody wants what comes next \
+        */
 
 enum flag { NO_BROKER = 1, RELAY = 2, NO_LOGIN = 4 };
 enum kind { FROM_APP, FROM_BROKER, NOTHING, LOGIN_DUE };
@@ -169,6 +170,11 @@ static int login_step(struct kb_login *login, const uint8_t *in, size_t in_len,
     if (run.copying && !in && run.due > 0)
         run.due--;
     if (run.copying && in) {
+        const struct asked *last = &run.asked[run.asked_count - 1];
+
+        /* An answer to what is half sent is none. */
+        if (run.asked_count == 0 || run.broker.got.len < last->at + last->len)
+            abort();
         if (run.answer_count == LOGINS_MAX)
             return kb_fail(err, KBP_ERR_LIMIT, "enough");
         kb_buf_add(&run.answers[run.answer_count++], in, in_len);
@@ -321,8 +327,11 @@ static void check_answers(size_t sent_from, size_t got_from)
 
             if (!may[i])
                 continue;
-            /* The client got all of it, or what there is of it. */
-            if (i == run.answer_count && here <= len &&
+            /*
+             * The client got all of it, or what there is of it, or what was
+             * passed on when a login failed.
+             */
+            if ((i == run.answer_count || here < len) && here <= len &&
                 (here == 0 ||
                  memcmp(got->data + to, sent->data + at, here) == 0))
                 return;

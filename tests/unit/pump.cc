@@ -298,6 +298,31 @@ TEST_F(Pump, GreetsAndCarriesFrames)
     hang_up(fd);
 }
 
+// Frames larger than the pump's buffers and those of the sockets, both ways:
+// each must go on when the other side has taken what there was.
+TEST_F(Pump, CarriesFramesLargerThanItsBuffers)
+{
+    Broker broker(0);
+
+    open("alice-secret");
+    int fd = dial(broker.node());
+    struct timeval limit = {20, 0};
+    ASSERT_EQ(greet(fd), 0);
+    ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), 0);
+    for (size_t size : {300000u, 1000000u, 5000000u}) {
+        std::string body;
+        std::string frame;
+
+        for (size_t i = 0; i < size; i++)
+            body += static_cast<char>(i * 31 + i / 251);
+        ASSERT_TRUE(send_all(fd, request(3, 7, body)));
+        ASSERT_TRUE(read_frame(fd, &frame)) << size << " bytes don't come back";
+        EXPECT_TRUE(frame.substr(4 + 6) == body) << size;
+    }
+    hang_up(fd);
+}
+
 TEST_F(Pump, AuthenticatesAgainBetweenRequests)
 {
     Broker broker(1400);

@@ -46,9 +46,11 @@ int kb_client_pause(struct kb_client *client, int64_t *pause_ms,
 {
     int64_t pause = *pause_ms ? *pause_ms : PAUSE_MIN_MS;
 
+    if (err->retry_after_ms > pause)
+        pause = err->retry_after_ms;
     if (kb_left_ms(deadline_ms) <= pause)
         return KBP_ERR_TIMEOUT;
-    *pause_ms = pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
+    *pause_ms = pause < PAUSE_MAX_MS / 2 ? pause * 2 : PAUSE_MAX_MS;
     if (kb_stop_sleep(client->net.stop, pause))
         return kb_fail_stopped(err);
     return KBP_OK;

@@ -549,16 +549,12 @@ int kb_conn_open(const struct kb_net_config *net, const char *host,
                  uint16_t port, struct kb_conn **conn, struct kbp_error *err)
 {
     int64_t deadline_ms = kb_deadline_ms(net->connect_timeout_ms);
-    const char *real_host;
-    uint16_t real_port;
     struct kb_conn *opened = new_conn(net, host, port);
     int rc;
 
     if (!opened)
         return kb_fail_nomem(err, "a connection");
-    kb_tcp_override(net, host, port, &real_host, &real_port);
-    rc = kb_tcp_dial(net, real_host, real_port, deadline_ms, &opened->stream,
-                     err);
+    rc = kb_tcp_dial(net, host, port, deadline_ms, &opened->stream, err);
     rc = rc == KBP_OK ? set_up(opened, deadline_ms, err) : broken(opened, err);
     if (rc != KBP_OK) {
         kb_conn_close(opened);

@@ -138,7 +138,7 @@ static int resolve(const char *host, uint16_t port, struct addrinfo **list,
     (void)kb_fail(err, KBP_ERR_UNAVAILABLE, "can't find the host \"%s\": %s",
                   host, gai_strerror(rc));
     kb_err_hint(err, "check the spelling in bootstrap_servers (or, for an "
-                     "advertised address, broker_address_overrides) and DNS");
+                     "advertised address, broker_overrides) and DNS");
     return KBP_ERR_UNAVAILABLE;
 }
 
@@ -175,8 +175,10 @@ int kb_tcp_dial(const struct kb_net_config *net, const char *host,
     unsigned tried = 0;
     int failed = ETIMEDOUT;
     int fd = -1;
-    int rc = resolve(host, port, &list, err);
+    int rc;
 
+    kb_tcp_override(net, host, port, &host, &port);
+    rc = resolve(host, port, &list, err);
     if (rc != KBP_OK)
         return rc;
     for (at = list; at; at = at->ai_next)

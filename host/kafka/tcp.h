@@ -15,8 +15,9 @@ void kb_tcp_override(const struct kb_net_config *net, const char *host,
                      uint16_t *real_port);
 
 /*
- * Try all addresses one after the other until one takes the connection or the
- * deadline is over.  KBP_ERR_UNAVAILABLE says why, with the address.
+ * Dial `host`:`port`, or where the overrides say that is.  Try all addresses
+ * one after the other until one takes the connection or the deadline is over.
+ * KBP_ERR_UNAVAILABLE says why, with the address.
  */
 int kb_tcp_dial(const struct kb_net_config *net, const char *host,
                 uint16_t port, int64_t deadline_ms, struct kb_stream **stream,

@@ -80,6 +80,22 @@ case_plain_over_tls() {
         security="ssl_ca_location: $CERTS/ca.pem" "${PLAIN[@]}"
 }
 
+# Where the advertised name isn't reached, as behind a port-forward: the address
+# is another on both planes, the name that TLS verifies stays.
+case_brokers_that_are_reached_elsewhere() {
+    local override
+    override="\"kafka.example.org\": \"$(tls_addr k wrong)\""
+    round_trip elsewhere "kafka.example.org:$(kafka_get k wrong)" \
+        security="security_protocol: SSL" override="$override" \
+        security="ssl_ca_location: $CERTS/ca.pem"
+    backup_yaml "$KB_WORK/b.yaml" id=nowhere include=steady \
+        broker="kafka.example.org:$(kafka_get k wrong)" \
+        security="security_protocol: SSL" connection="connect_timeout: 5s" \
+        security="ssl_ca_location: $CERTS/ca.pem"
+    KB_TIMEOUT=60 kb_run "$KB_FAILED" nowhere backup -c "$KB_WORK/b.yaml"
+    assert_contains "the error" "$KB_WORK/nowhere.err" "broker_overrides"
+}
+
 # refused TEXT ADDRESS security=...: within its deadline
 refused() {
     local text=$1 addr=$2 began=$SECONDS
@@ -116,7 +132,8 @@ case_host_names_not_verified_when_told_so() {
     backup_yaml "$KB_WORK/b.yaml" id=wrong broker="$(tls_addr k wrong)" \
         include=steady security="security_protocol: SSL" \
         security="ssl_ca_location: $CERTS/ca.pem" \
-        security="ssl_endpoint_identification_algorithm: none"
+        security="ssl_endpoint_identification_algorithm: none" \
+        override="\"kafka.example.org\": \"localhost\""
     kb_run 0 unverified backup -c "$KB_WORK/b.yaml"
     assert_contains "the log" "$KB_WORK/unverified.err" "host names are not verified"
 }

@@ -5,7 +5,9 @@
 #   certs_make                   a CA and certificates in $CERTS (see below)
 #   tls_listeners NAME         listeners SSL, MTLS (a client certificate is
 #                              required) and STLS (SASL_SSL), before the start
-#   tls_addr NAME WHICH        host:port of ssl, mtls or stls
+#   tls_addr NAME WHICH        host:port of ssl, mtls, stls, or wrong: it has the
+#                              certificate of kafka.example.org, the name that
+#                              it advertises and that no DNS knows
 
 CERTS=$KB_WORK/certs
 
@@ -73,10 +75,11 @@ tls_listeners() { # NAME
     read -r -a ports <<<"$(free_ports 4)"
     for which in ssl mtls stls wrong; do
         printf '%s=%s\n' "$which" "${ports[i]}" >>"$dir/node"
-        local upper=${which^^} protocol=SSL
+        local upper=${which^^} protocol=SSL host=localhost
+        [ "$which" = wrong ] && host=kafka.example.org
         [ "$which" = stls ] && protocol=SASL_SSL
         sed -i -e "s|^listeners=.*|&,$upper://127.0.0.1:${ports[i]}|" \
-            -e "s|^advertised.listeners=.*|&,$upper://localhost:${ports[i]}|" \
+            -e "s|^advertised.listeners=.*|&,$upper://$host:${ports[i]}|" \
             -e "s|^listener.security.protocol.map=.*|&,$upper:$protocol|" \
             "$file"
         i=$((i + 1))

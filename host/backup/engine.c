@@ -280,6 +280,16 @@ static int run_once(const struct kb_config *config,
     return rc;
 }
 
+/*
+ * A continuous backup outlives its store's and brokers' bad days, and the time
+ * between a changed password and the file that has the new one.
+ */
+static bool may_begin_anew(int status)
+{
+    return kb_may_retry(status) || status == KBP_ERR_FULL ||
+           status == KBP_ERR_AUTH;
+}
+
 int kb_backup_run(const struct kb_config *config, struct kb_registry *registry,
                   struct kb_progress *progress, struct kb_stop *stop,
                   struct kb_backup_report *report, struct kbp_error *err)
@@ -296,9 +306,8 @@ int kb_backup_run(const struct kb_config *config, struct kb_registry *registry,
 
         rc = run_once(config, registry, progress, stop, report, &began, err);
         report->ended_ms = kb_wall_ms();
-        /* A continuous backup outlives its store's and brokers' bad days. */
         if (rc == KBP_OK || !config->backup.continuous || !began ||
-            !(kb_may_retry(rc) || rc == KBP_ERR_FULL))
+            !may_begin_anew(rc))
             break;
         kb_log_err(KBP_LOG_ERROR, "backup", err);
         kb_warn("the backup begins anew where it was in %lld s",

@@ -151,15 +151,36 @@ static void finished(struct kb_login *login)
     login->exchange = NULL;
 }
 
+/*
+ * Kafka takes another principal on a new connection only: what came with the
+ * renewed credentials is no failure of theirs.
+ */
+static bool is_other_principal(const struct kbp_error *err)
+{
+    return err->status == KBP_ERR_AUTH &&
+           strstr(err->message, "Cannot change principals") != NULL;
+}
+
 static int failed(struct kb_login *login, struct kbp_error *err)
 {
-    atomic_fetch_add(&login->auth->counts.failures, 1);
     kb_sasl_exchange_free(login->exchange);
     login->exchange = NULL;
-    if (login->again && login->auth->settings.reauthenticated)
+    if (login->again && is_other_principal(err)) {
+        kb_info("%s%s%s: the credentials are another principal's now: a new "
+                "connection takes this one's place",
+                login->where, login->user ? " for " : "",
+                login->user ? login->user : "");
+        return err->status;
+    }
+    atomic_fetch_add(&login->auth->counts.failures, 1);
+    if (!login->again)
+        return err->status;
+    if (login->auth->settings.reauthenticated)
         login->auth->settings.reauthenticated(false);
-    if (login->again)
-        (void)kb_err_wrap(err, "re-authentication in place failed");
+    (void)kb_err_wrap(err, "re-authentication in place failed");
+    /* Whoever has the connection will only find that it is of no use. */
+    if (err->status != KBP_ERR_CANCELLED)
+        kb_log_err(KBP_LOG_ERROR, login->user, err);
     return err->status;
 }
 

@@ -357,12 +357,45 @@ static void check_new(struct kb_restore_run *run,
         check_keys(run, topic, number);
 }
 
+/* What it wrote to is there still, and is no other topic of that name. */
+static void check_resumed(const struct kb_topics *topics,
+                          struct kb_restore_run *run)
+{
+    size_t i;
+    size_t t;
+
+    for (i = 0; i < topics->count; i++) {
+        const struct kb_target_topic *topic = &topics->items[i];
+
+        for (t = 0; t < run->state.target_count; t++)
+            if (!strcmp(run->state.targets[t].topic, topic->plan->name))
+                break;
+        if (t == run->state.target_count ||
+            (topic->exists &&
+             kb_uuid_equal(&topic->id, &run->state.targets[t].topic_id)))
+            continue;
+        refuse(run, topic,
+               "it was deleted%s since this restore wrote to it; to begin it "
+               "anew, use another restore.restore_id",
+               topic->exists ? " and created again" : "");
+    }
+}
+
 void kb_topics_check(struct kb_topics *topics, struct kb_restore_run *run,
                      bool resumed)
 {
     const struct kb_restore_settings *restore = &run->config->restore;
     size_t i;
 
+    /*
+     * All is written.  What its configs would do to records is no question
+     * any more: they may be the final ones already, with captured sizes,
+     * times and retention that were judged when they were put back.
+     */
+    if (resumed && run->state.phase >= KB_RESTORE_VERIFY) {
+        check_resumed(topics, run);
+        return;
+    }
     for (i = 0; i < topics->count; i++) {
         struct kb_target_topic *topic = &topics->items[i];
 

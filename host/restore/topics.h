@@ -50,7 +50,7 @@ void kb_topics_release(struct kb_topics *topics);
 /*
  * What keeps a restore from being done, and what a person should know before:
  * goes to the report's errors and warnings.  `resumed`: records that are there
- * are its own.
+ * are its own; once all are, only that the topics are the same is asked.
  */
 void kb_topics_check(struct kb_topics *topics, struct kb_restore_run *run,
                      bool resumed);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Client.java - the independent client: Kafka's own library, nothing of ours.
 
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -36,6 +39,7 @@ public final class Client {
         create TOPIC [PARTITIONS [REPLICAS]] [--config K=V,...]
         delete TOPIC... | delete-records TOPIC PARTITION OFFSET
         add-partitions TOPIC COUNT | set-config TOPIC K=V...
+        member GROUP TOPIC --until FILE            of it, until there is FILE
         groups | group GROUP | commit GROUP TOPIC:PARTITION=OFFSET...
         quota CLIENT_ID PRODUCER_BYTES CONSUMER_BYTES   0 removes it
         abort TOPIC PARTITION                      what is open there
@@ -123,6 +127,31 @@ public final class Client {
             new ByteArrayDeserializer());
     }
 
+    /** Says "joined" when it has partitions; never commits. */
+    private static int member(Args args) throws Exception {
+        Properties p = new Properties();
+        p.put("bootstrap.servers", args.bootstrap());
+        p.put("group.id", args.words.get(0));
+        p.put("enable.auto.commit", "false");
+        p.put("auto.offset.reset", "earliest");
+        p.put("session.timeout.ms", "6000");
+        p.put("heartbeat.interval.ms", "1000");
+        boolean told = false;
+        try (KafkaConsumer<byte[], byte[]> c = new KafkaConsumer<>(p,
+                 new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            c.subscribe(List.of(args.words.get(1)));
+            while (!Files.exists(Path.of(args.get("--until", "")))) {
+                c.poll(Duration.ofMillis(100));
+                if (!told && !c.assignment().isEmpty()) {
+                    System.out.println("joined");
+                    System.out.flush();
+                    told = true;
+                }
+            }
+        }
+        return 0;
+    }
+
     static int run(String[] argv) throws Exception {
         if (argv.length == 0)
             throw new Failure(USAGE);
@@ -142,6 +171,8 @@ public final class Client {
             return new Compare(args).run();
         case "copy":
             return Copy.run(args);
+        case "member":
+            return member(args);
         case "jmx":
             return Jmx.run(args);
         default:

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# resume.sh - a restore's last steps, behind its last record: what stands in
+# their way, and that another run of it goes on from there.
+. "$(dirname "$0")/../lib/lib.sh"
+
+suite_setup() {
+    local b
+    kafka_new k "$KAFKA_4"
+    kafka_start k
+    b=$(kafka_addr k)
+    # configs under which nobody would begin to restore into a topic
+    client load -b "$b" one --partitions 2 --records 500 --batch 50 --config \
+        message.timestamp.type=LogAppendTime,max.message.bytes=100000
+    client load -b "$b" two --records 500 --batch 50 --config \
+        message.timestamp.type=LogAppendTime,cleanup.policy=compact
+    client commit -b "$b" readers one:0=100 one:1=200
+    backup_yaml "$KB_WORK/b.yaml" id=all broker="$b" include=one,two
+    kb_run 0 all backup -c "$KB_WORK/b.yaml"
+}
+
+B() { kafka_addr k; }
+
+topic_has() { # TOPIC KEY=VALUE
+    client configs -b "$(B)" "$1" >"$KB_WORK/configs" 2>/dev/null &&
+        grep -qF "$2" "$KB_WORK/configs"
+}
+
+joined() { grep -qs joined "$KB_WORK/member"; }
+
+case_group_with_members() {
+    local member
+    client member -b "$(B)" g.readers one --until "$KB_WORK/leave" \
+        >"$KB_WORK/member" 2>&1 </dev/null &
+    member=$!
+    wait_until 60 joined || fail "no member: $(cat "$KB_WORK/member")"
+    restore_yaml "$KB_WORK/g.yaml" id=all broker="$(B)" create_topics=true \
+        restore_id=g map=one=g.one,two=g.two \
+        reset_consumer_offsets=true consumer_groups='["readers"]' \
+        group_mapping='{"readers": "g.readers"}'
+    kb_run $KB_INCOMPLETE g1 restore -c "$KB_WORK/g.yaml"
+    touch "$KB_WORK/leave"
+    wait $member || fail "the member: $(cat "$KB_WORK/member")"
+    assert_contains "the log" "$KB_WORK/g1.err" "stop them, and run the restore"
+    topic_has g.one LogAppendTime || fail "its configs aren't back"
+    topic_has g.two LogAppendTime || fail "its configs aren't back"
+    kb_run 0 g2 restore -c "$KB_WORK/g.yaml"
+    client group -b "$(B)" g.readers | cut -f1-3 >"$KB_WORK/readers"
+    assert_contains "offsets" "$KB_WORK/readers" $'g.one\t0\t100'
+    assert_contains "offsets" "$KB_WORK/readers" $'g.one\t1\t200'
+    client verify -b "$(B)" g.one --records 500
+}
+
+# The first topic's configs are back, and the answer to that is held up.
+case_killed_between_two_topics_configs() {
+    proxy_start k
+    proxy_do delay incremental_alter_configs 60000
+    restore_yaml "$KB_WORK/c.yaml" id=all broker="$(kafka_proxied k)" \
+        create_topics=true restore_id=c map=one=c.one,two=c.two
+    kb_start c1 restore -c "$KB_WORK/c.yaml"
+    wait_until 60 topic_has c.one LogAppendTime || fail "no configs are put back"
+    # waited for at once, or the shell says "Killed"
+    { kill -KILL "$(proc_pid c1)"; wait; } 2>/dev/null || true
+    proxy_stop
+    ! topic_has c.two LogAppendTime || fail "both are back"
+    restore_yaml "$KB_WORK/c.yaml" id=all broker="$(B)" \
+        create_topics=true restore_id=c map=one=c.one,two=c.two
+    kb_run 0 c2 restore -c "$KB_WORK/c.yaml"
+    topic_has c.two LogAppendTime || fail "its configs aren't back"
+    client verify -b "$(B)" c.one --records 500
+}
+
+suite_main "$@"

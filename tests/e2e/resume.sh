@@ -70,4 +70,18 @@ case_killed_between_two_topics_configs() {
     client verify -b "$(B)" c.one --records 500
 }
 
+# Answers are lost and connections cut while the target is read back.
+case_verification_tries_again() {
+    proxy_start k
+    proxy_do cut fetch 3
+    proxy_do refuse fetch 2
+    restore_yaml "$KB_WORK/v.yaml" id=all broker="$(kafka_proxied k)" \
+        create_topics=true restore_id=v map=one=v.one,two=v.two
+    kb_run 0 v restore -c "$KB_WORK/v.yaml" -v
+    assert_eq "answers that were cut" 3 "$(proxy_stat hits cut)"
+    assert_eq "requests that were refused" 2 "$(proxy_stat hits refuse)"
+    proxy_stop
+    assert_contains "the log" "$KB_WORK/v.err" "verification"
+}
+
 suite_main "$@"

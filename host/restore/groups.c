@@ -21,6 +21,7 @@ struct translated {
     json_t *json;                  /* {topic: {"partition": {...}}} */
     size_t count;
     size_t clamped;
+    size_t merged;    /* whose partition had one already */
     size_t elsewhere; /* of topics that weren't restored */
 };
 
@@ -93,6 +94,19 @@ static void tell(struct translated *to, const struct kb_group_offset *offset,
     (void)json_object_set_new(topic, name, item);
 }
 
+/* Of an earlier source that went to the same partition; NULL: none. */
+static struct kb_group_offset *offset_of(const struct translated *to,
+                                         const struct kb_restore_target *target)
+{
+    size_t i;
+
+    for (i = 0; i < to->count; i++)
+        if (to->items[i].partition == target->partition &&
+            !strcmp(to->items[i].topic, target->topic))
+            return &to->items[i];
+    return NULL;
+}
+
 static int add_offset(struct translated *to, const struct kb_restore_run *run,
                       const struct kb_source_maps *maps,
                       const struct kb_captured_offset *captured,
@@ -102,18 +116,31 @@ static int add_offset(struct translated *to, const struct kb_restore_run *run,
     const struct kb_restore_target *target;
     struct kb_group_offset *offset;
     bool clamped = false;
+    int64_t translated;
 
     if (source == SIZE_MAX) {
         to->elsewhere++;
         return KBP_OK;
     }
     target = &run->state.targets[run->state.sources[source].target];
+    translated = translate(run, source, &maps->items[source], captured->offset,
+                           &clamped);
+    offset = offset_of(to, target);
+    if (offset) {
+        /* The group goes on where it had not read all: it may read twice. */
+        to->merged++;
+        to->clamped += clamped;
+        if (translated < offset->offset) {
+            offset->offset = translated;
+            tell(to, offset, captured->offset, captured->metadata);
+        }
+        return KBP_OK;
+    }
     offset = &to->items[to->count];
     *offset = (struct kb_group_offset){
         .topic = kb_strdup(target->topic),
         .partition = target->partition,
-        .offset = translate(run, source, &maps->items[source], captured->offset,
-                            &clamped),
+        .offset = translated,
         .metadata = captured->metadata ? kb_strdup(captured->metadata) : NULL,
     };
     to->count++;
@@ -211,6 +238,11 @@ static int commit_group(struct kb_restore_run *run,
                     "group %s: %zu of its offsets were beyond the archive's "
                     "end, and are set to the end",
                     name, to.clamped);
+    if (to.merged)
+        kb_run_warn(run,
+                    "group %s: partitions it had offsets of were merged; the "
+                    "smallest of them is set, so it may read records twice",
+                    name);
     if (commit_offsets(run, name, &to, &bad) != KBP_OK) {
         (void)kb_err_wrap(&bad, "group %s", name);
         kb_run_error(run, NULL, &bad);

@@ -354,9 +354,10 @@ int kb_report_dry_run(struct kb_restore_run *run,
     return KBP_OK;
 }
 
-static json_t *runs_json(const struct kb_offset_map *map)
+/* Several sources may go to one partition: each run says of which it is. */
+static void add_runs(json_t *array, const struct kb_restore_source *source,
+                     const struct kb_offset_map *map)
 {
-    json_t *array = json_array();
     size_t i;
 
     for (i = 0; i < map->count; i++) {
@@ -372,21 +373,20 @@ static json_t *runs_json(const struct kb_offset_map *map)
                                   json_integer(run->first_timestamp));
         (void)json_object_set_new(item, "last_timestamp",
                                   json_integer(run->last_timestamp));
+        (void)json_object_set_new(item, "source_topic",
+                                  json_string(source->topic));
+        (void)json_object_set_new(item, "source_partition",
+                                  json_integer(source->partition));
         (void)json_array_append_new(array, item);
     }
-    return array;
 }
 
-static json_t *entry_json(const struct kb_restore_target *target,
-                          const struct kb_offset_map *map)
+/* The members which an entry and each of its sources have. */
+static void set_range(json_t *item, const struct kb_offset_map *map)
 {
     const struct kb_offset_run *first = &map->runs[0];
     const struct kb_offset_run *last = &map->runs[map->count - 1];
-    json_t *item = json_object();
 
-    (void)json_object_set_new(item, "topic", json_string(target->topic));
-    (void)json_object_set_new(item, "partition",
-                              json_integer(target->partition));
     (void)json_object_set_new(item, "source_first_offset",
                               json_integer(first->source));
     (void)json_object_set_new(item, "source_last_offset",
@@ -399,7 +399,47 @@ static json_t *entry_json(const struct kb_restore_target *target,
                               json_integer(first->first_timestamp));
     (void)json_object_set_new(item, "last_timestamp",
                               json_integer(last->last_timestamp));
-    return item;
+}
+
+static void widen(json_t *entry, const json_t *source, const char *key, int way)
+{
+    const json_int_t had = json_integer_value(json_object_get(entry, key));
+    json_t *value = json_object_get(source, key);
+
+    if ((json_integer_value(value) - had) * way > 0)
+        (void)json_object_set(entry, key, value);
+}
+
+/* A range of the source, and to the entry of its target. */
+static void add_source(json_t *entries, const char *name,
+                       const struct kb_restore_target *target,
+                       const struct kb_restore_source *source,
+                       const struct kb_offset_map *map)
+{
+    json_t *entry = json_object_get(entries, name);
+    json_t *item = json_object();
+
+    (void)json_object_set_new(item, "topic", json_string(source->topic));
+    (void)json_object_set_new(item, "partition",
+                              json_integer(source->partition));
+    set_range(item, map);
+    if (!entry) {
+        entry = json_object();
+        (void)json_object_set_new(entry, "topic", json_string(target->topic));
+        (void)json_object_set_new(entry, "partition",
+                                  json_integer(target->partition));
+        set_range(entry, map);
+        (void)json_object_set_new(entry, "sources", json_array());
+        (void)json_object_set_new(entries, name, entry);
+    } else {
+        widen(entry, item, "source_first_offset", -1);
+        widen(entry, item, "source_last_offset", 1);
+        widen(entry, item, "target_first_offset", -1);
+        widen(entry, item, "target_last_offset", 1);
+        widen(entry, item, "first_timestamp", -1);
+        widen(entry, item, "last_timestamp", 1);
+    }
+    (void)json_array_append_new(json_object_get(entry, "sources"), item);
 }
 
 /* Written beside it, then renamed. */
@@ -451,9 +491,10 @@ int kb_report_offsets(struct kb_restore_run *run,
             continue;
         (void)snprintf(name, sizeof name, "%s/%" PRId32, target->topic,
                        target->partition);
-        (void)json_object_set_new(entries, name,
-                                  entry_json(target, &maps->items[i]));
-        (void)json_object_set_new(details, name, runs_json(&maps->items[i]));
+        add_source(entries, name, target, source, &maps->items[i]);
+        if (!json_object_get(details, name))
+            (void)json_object_set_new(details, name, json_array());
+        add_runs(json_object_get(details, name), source, &maps->items[i]);
     }
     (void)json_object_set_new(json, "format_version", json_integer(2));
     (void)json_object_set_new(json, "entries", entries);

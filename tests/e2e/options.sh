@@ -21,6 +21,7 @@ suite_setup() {
     client commit -b "$b" readers timed:0=400 timed:1=1000 packed:2=5
     client commit -b "$b" behind delete-records:0=10 delete-records:3=50 \
         txn-interleaved:0=20
+    client commit -b "$b" everywhere packed:0=1000 packed:1=30 packed:2=5
     backup_yaml "$KB_WORK/b.yaml" id=all broker="$b"
     kb_run 0 all backup -c "$KB_WORK/b.yaml"
     validate_deep all
@@ -83,6 +84,66 @@ case_source_partitions_and_partition_mapping() {
         source_partitions='[0, 2]' partition_mapping='{0: 2, 2: 0}'
     client compare -b "$(B)" --source-partitions 0,2 --partitions 0=2,2=0 \
         --min 2000 packed=p.packed
+}
+
+# Three partitions into one: where each record went, and where a group goes on.
+case_merged_partitions() {
+    restore_all merged include=packed map=packed=merged \
+        partition_mapping='{0: 0, 1: 0, 2: 0}' \
+        offset_report="$KB_WORK/merged.json" reset_consumer_offsets=true \
+        consumer_groups='["everywhere"]' group_mapping='{everywhere: merged.g}'
+    assert_eq "records" $'merged\t0\t0\t3000' \
+        "$(client ends -b "$(B)" merged | head -1)"
+    # of 1000, 1030 and 2005 the one behind which all is unread
+    assert_eq "the group" $'merged\t0\t1000' \
+        "$(client group -b "$(B)" merged.g | cut -f1-3)"
+    client dump -b "$(B)" packed >"$KB_WORK/source"
+    client dump -b "$(B)" merged >"$KB_WORK/target"
+    python3 - "$KB_WORK/merged.json" "$KB_WORK/source" "$KB_WORK/target" \
+        $BASE <<'PY' || fail "the offset report is wrong"
+import json, sys
+report = json.load(open(sys.argv[1]))
+base = int(sys.argv[4])
+
+def load(path):
+    logs = {}
+    for line in open(path):
+        topic, partition, offset, rest = line.rstrip("\n").split("\t", 3)
+        logs[topic, int(partition), int(offset)] = rest
+    return logs
+
+def check(what, got, wanted):
+    if got != wanted:
+        sys.exit("%s: %r, wanted %r" % (what, got, wanted))
+
+source, target = load(sys.argv[2]), load(sys.argv[3])
+check("format", report["format_version"], 2)
+check("keys", list(report["entries"]), ["merged/0"])
+check("keys", list(report["detailed_mappings"]), ["merged/0"])
+entry = report["entries"]["merged/0"]
+sources = entry.pop("sources")
+span = {"source_first_offset": 0, "source_last_offset": 999,
+        "first_timestamp": base, "last_timestamp": base + 999000}
+check("entry", entry, dict(span, topic="merged", partition=0,
+      target_first_offset=0, target_last_offset=2999))
+check("sources", sources, [dict(span, topic="packed", partition=p,
+      target_first_offset=1000 * p, target_last_offset=1000 * p + 999)
+      for p in range(3)])
+seen = set()
+for run in report["detailed_mappings"]["merged/0"]:
+    for i in range(run["len"]):
+        at = run["source_topic"], run["source_partition"], run["source_start"] + i
+        to = "merged", 0, run["target_start"] + i
+        check("%s is at %s" % (at, to), target[to], source[at])
+        seen.add(at)
+check("records in it", len(seen), 3000)
+groups = report["consumer_groups"]["merged.g"]
+check("group", groups["group_id"], "merged.g")
+check("its offset", groups["offsets"]["merged"]["0"]["target_offset"], 1000)
+for key in "source_cluster_id", "target_cluster_id", "created_at":
+    if not report[key]:
+        sys.exit("no " + key)
+PY
 }
 
 case_consumer_groups() {

@@ -20,6 +20,24 @@ struct kb_codec_session {
     struct kbp_codec_session *handle;
 };
 
+static int32_t call_open(void *owner, struct kbp_error *err)
+{
+    struct kb_codec *codec = owner;
+
+    return codec->type->open(&codec->instance.host.host,
+                             &codec->instance.settings.config, &codec->handle,
+                             err);
+}
+
+static void call_close(void *owner)
+{
+    struct kb_codec *codec = owner;
+
+    codec->type->close(codec->handle);
+}
+
+static const struct kb_plugin_calls instance_calls = {call_open, call_close};
+
 static int open_type(struct kb_registry *registry, const struct kb_type *type,
                      const struct kb_kv *kvs, size_t count,
                      struct kb_stop *stop, struct kb_codec **codec,
@@ -30,23 +48,10 @@ static int open_type(struct kb_registry *registry, const struct kb_type *type,
 
     if (!opened)
         return kb_fail_nomem(err, "a codec");
-    status = kb_instance_init(&opened->instance, registry, type, NULL, kvs,
-                              count, stop, err);
-    if (status != KBP_OK) {
-        free(opened);
-        return status;
-    }
     opened->type = &type->table.codec;
-    kb_err_clear(err);
-    (void)pthread_mutex_lock(&registry->control);
-    status = opened->type->open(&opened->instance.host.host,
-                                &opened->instance.settings.config,
-                                &opened->handle, err);
-    (void)pthread_mutex_unlock(&registry->control);
-    status = kb_host_result(&opened->instance.host, status, err);
+    status = kb_instance_open(&opened->instance, registry, type, NULL, kvs,
+                              count, stop, &instance_calls, opened, err);
     if (status != KBP_OK) {
-        (void)kb_err_wrap(err, "codec %s", type->name);
-        kb_instance_release(&opened->instance);
         free(opened);
         return status;
     }
@@ -70,10 +75,7 @@ void kb_codec_close(struct kb_codec *codec)
 {
     if (!codec)
         return;
-    (void)pthread_mutex_lock(&codec->instance.registry->control);
-    codec->type->close(codec->handle);
-    (void)pthread_mutex_unlock(&codec->instance.registry->control);
-    kb_instance_release(&codec->instance);
+    kb_instance_close(&codec->instance, &instance_calls, codec);
     free(codec);
 }
 
@@ -81,6 +83,25 @@ const struct kbp_codec_type *kb_codec_type(const struct kb_codec *codec)
 {
     return codec->type;
 }
+
+static int32_t call_session_open(void *owner, struct kbp_error *err)
+{
+    struct kb_codec_session *session = owner;
+    struct kb_codec *codec = session->codec;
+
+    return codec->type->session_open(codec->handle, &session->host.host,
+                                     &session->handle, err);
+}
+
+static void call_session_close(void *owner)
+{
+    struct kb_codec_session *session = owner;
+
+    session->codec->type->session_close(session->handle);
+}
+
+static const struct kb_plugin_calls session_calls = {call_session_open,
+                                                     call_session_close};
 
 int kb_codec_session_open(struct kb_codec *codec,
                           struct kb_codec_session **session,
@@ -92,20 +113,10 @@ int kb_codec_session_open(struct kb_codec *codec,
     if (!opened)
         return kb_fail_nomem(err, "a codec session");
     opened->codec = codec;
-    status =
-        kb_host_init(&opened->host, codec->type->name,
-                     codec->instance.host.stop, &codec->instance.settings, err);
+    status = kb_instance_session_open(&codec->instance, &opened->host,
+                                      codec->instance.host.stop, &session_calls,
+                                      opened, err);
     if (status != KBP_OK) {
-        free(opened);
-        return status;
-    }
-    kb_err_clear(err);
-    status = codec->type->session_open(codec->handle, &opened->host.host,
-                                       &opened->handle, err);
-    status = kb_host_result(&opened->host, status, err);
-    if (status != KBP_OK) {
-        (void)kb_err_wrap(err, "codec %s", codec->type->name);
-        kb_host_release(&opened->host);
         free(opened);
         return status;
     }
@@ -117,8 +128,7 @@ void kb_codec_session_close(struct kb_codec_session *session)
 {
     if (!session)
         return;
-    session->codec->type->session_close(session->handle);
-    kb_host_release(&session->host);
+    kb_instance_session_close(&session->host, &session_calls, session);
     free(session);
 }
 

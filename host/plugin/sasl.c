@@ -21,6 +21,24 @@ struct kb_sasl_session {
     struct kbp_sasl_peer peer;
 };
 
+static int32_t call_open(void *owner, struct kbp_error *err)
+{
+    struct kb_sasl *sasl = owner;
+
+    return sasl->type->open(&sasl->instance.host.host,
+                            &sasl->instance.settings.config, &sasl->handle,
+                            err);
+}
+
+static void call_close(void *owner)
+{
+    struct kb_sasl *sasl = owner;
+
+    sasl->type->close(sasl->handle);
+}
+
+static const struct kb_plugin_calls instance_calls = {call_open, call_close};
+
 int kb_sasl_open(struct kb_registry *registry, const char *name,
                  const struct kb_kv *kvs, size_t count, struct kb_sasl **sasl,
                  struct kbp_error *err)
@@ -35,22 +53,9 @@ int kb_sasl_open(struct kb_registry *registry, const char *name,
     if (!opened)
         return kb_fail_nomem(err, "a SASL mechanism");
     opened->type = &type->table.sasl;
-    status = kb_instance_init(&opened->instance, registry, type, NULL, kvs,
-                              count, NULL, err);
+    status = kb_instance_open(&opened->instance, registry, type, NULL, kvs,
+                              count, NULL, &instance_calls, opened, err);
     if (status != KBP_OK) {
-        free(opened);
-        return status;
-    }
-    kb_err_clear(err);
-    (void)pthread_mutex_lock(&registry->control);
-    status = opened->type->open(&opened->instance.host.host,
-                                &opened->instance.settings.config,
-                                &opened->handle, err);
-    (void)pthread_mutex_unlock(&registry->control);
-    status = kb_host_result(&opened->instance.host, status, err);
-    if (status != KBP_OK) {
-        (void)kb_err_wrap(err, "SASL %s", type->name);
-        kb_instance_release(&opened->instance);
         free(opened);
         return status;
     }
@@ -62,10 +67,7 @@ void kb_sasl_close(struct kb_sasl *sasl)
 {
     if (!sasl)
         return;
-    (void)pthread_mutex_lock(&sasl->instance.registry->control);
-    sasl->type->close(sasl->handle);
-    (void)pthread_mutex_unlock(&sasl->instance.registry->control);
-    kb_instance_release(&sasl->instance);
+    kb_instance_close(&sasl->instance, &instance_calls, sasl);
     free(sasl);
 }
 
@@ -79,6 +81,25 @@ const char *kb_sasl_mechanism(const struct kb_sasl *sasl)
     return sasl->type->mechanism ? sasl->type->mechanism : sasl->type->name;
 }
 
+static int32_t call_session_open(void *owner, struct kbp_error *err)
+{
+    struct kb_sasl_session *session = owner;
+    struct kb_sasl *sasl = session->sasl;
+
+    return sasl->type->session_open(sasl->handle, &session->host.host,
+                                    &session->peer, &session->handle, err);
+}
+
+static void call_session_close(void *owner)
+{
+    struct kb_sasl_session *session = owner;
+
+    session->sasl->type->session_close(session->handle);
+}
+
+static const struct kb_plugin_calls session_calls = {call_session_open,
+                                                     call_session_close};
+
 int kb_sasl_session_open(struct kb_sasl *sasl, const struct kbp_sasl_peer *peer,
                          struct kb_stop *stop, struct kb_sasl_session **session,
                          struct kbp_error *err)
@@ -91,19 +112,9 @@ int kb_sasl_session_open(struct kb_sasl *sasl, const struct kbp_sasl_peer *peer,
     opened->sasl = sasl;
     opened->peer = *peer;
     opened->peer.struct_size = sizeof opened->peer;
-    status = kb_host_init(&opened->host, sasl->type->name, stop,
-                          &sasl->instance.settings, err);
+    status = kb_instance_session_open(&sasl->instance, &opened->host, stop,
+                                      &session_calls, opened, err);
     if (status != KBP_OK) {
-        free(opened);
-        return status;
-    }
-    kb_err_clear(err);
-    status = sasl->type->session_open(sasl->handle, &opened->host.host,
-                                      &opened->peer, &opened->handle, err);
-    status = kb_host_result(&opened->host, status, err);
-    if (status != KBP_OK) {
-        (void)kb_err_wrap(err, "SASL %s", sasl->type->name);
-        kb_host_release(&opened->host);
         free(opened);
         return status;
     }
@@ -115,8 +126,7 @@ void kb_sasl_session_close(struct kb_sasl_session *session)
 {
     if (!session)
         return;
-    session->sasl->type->session_close(session->handle);
-    kb_host_release(&session->host);
+    kb_instance_session_close(&session->host, &session_calls, session);
     free(session);
 }
 

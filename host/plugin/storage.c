@@ -47,6 +47,24 @@ int kb_store_check_key(const char *key, struct kbp_error *err)
                    "\"%.200s\" can't be the key of an object", key);
 }
 
+static int32_t call_open(void *owner, struct kbp_error *err)
+{
+    struct kb_store *store = owner;
+
+    return store->type->open(&store->instance.host.host,
+                             &store->instance.settings.config, &store->handle,
+                             err);
+}
+
+static void call_close(void *owner)
+{
+    struct kb_store *store = owner;
+
+    store->type->close(store->handle);
+}
+
+static const struct kb_plugin_calls instance_calls = {call_open, call_close};
+
 static int open_type(struct kb_registry *registry, const struct kb_type *type,
                      const struct kb_url *url, const struct kb_kv *kvs,
                      size_t count, const struct kb_store_limits *limits,
@@ -60,22 +78,9 @@ static int open_type(struct kb_registry *registry, const struct kb_type *type,
         return kb_fail_nomem(err, "a store");
     opened->type = &type->table.storage;
     opened->limits = limits ? *limits : usual;
-    status = kb_instance_init(&opened->instance, registry, type, url, kvs,
-                              count, NULL, err);
+    status = kb_instance_open(&opened->instance, registry, type, url, kvs,
+                              count, NULL, &instance_calls, opened, err);
     if (status != KBP_OK) {
-        free(opened);
-        return status;
-    }
-    kb_err_clear(err);
-    (void)pthread_mutex_lock(&registry->control);
-    status = opened->type->open(&opened->instance.host.host,
-                                &opened->instance.settings.config,
-                                &opened->handle, err);
-    (void)pthread_mutex_unlock(&registry->control);
-    status = kb_host_result(&opened->instance.host, status, err);
-    if (status != KBP_OK) {
-        (void)kb_err_wrap(err, "storage %s", type->name);
-        kb_instance_release(&opened->instance);
         free(opened);
         return status;
     }
@@ -130,10 +135,7 @@ void kb_store_close(struct kb_store *store)
 {
     if (!store)
         return;
-    (void)pthread_mutex_lock(&store->instance.registry->control);
-    store->type->close(store->handle);
-    (void)pthread_mutex_unlock(&store->instance.registry->control);
-    kb_instance_release(&store->instance);
+    kb_instance_close(&store->instance, &instance_calls, store);
     free(store);
 }
 
@@ -147,6 +149,25 @@ const char *kb_store_name(const struct kb_store *store)
     return store->type->name;
 }
 
+static int32_t call_session_open(void *owner, struct kbp_error *err)
+{
+    struct kb_store_session *session = owner;
+    struct kb_store *store = session->store;
+
+    return store->type->session_open(store->handle, &session->host.host,
+                                     &session->handle, err);
+}
+
+static void call_session_close(void *owner)
+{
+    struct kb_store_session *session = owner;
+
+    session->store->type->session_close(session->handle);
+}
+
+static const struct kb_plugin_calls session_calls = {call_session_open,
+                                                     call_session_close};
+
 int kb_store_session_open(struct kb_store *store, struct kb_stop *stop,
                           struct kb_store_session **session,
                           struct kbp_error *err)
@@ -157,19 +178,9 @@ int kb_store_session_open(struct kb_store *store, struct kb_stop *stop,
     if (!opened)
         return kb_fail_nomem(err, "a storage session");
     opened->store = store;
-    status = kb_host_init(&opened->host, store->type->name, stop,
-                          &store->instance.settings, err);
+    status = kb_instance_session_open(&store->instance, &opened->host, stop,
+                                      &session_calls, opened, err);
     if (status != KBP_OK) {
-        free(opened);
-        return status;
-    }
-    kb_err_clear(err);
-    status = store->type->session_open(store->handle, &opened->host.host,
-                                       &opened->handle, err);
-    status = kb_host_result(&opened->host, status, err);
-    if (status != KBP_OK) {
-        (void)kb_err_wrap(err, "storage %s", store->type->name);
-        kb_host_release(&opened->host);
         free(opened);
         return status;
     }
@@ -181,8 +192,7 @@ void kb_store_session_close(struct kb_store_session *session)
 {
     if (!session)
         return;
-    session->store->type->session_close(session->handle);
-    kb_host_release(&session->host);
+    kb_instance_session_close(&session->host, &session_calls, session);
     free(session);
 }
 

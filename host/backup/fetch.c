@@ -174,9 +174,7 @@ static void fill(struct kb_fetch_sent *sent, struct kb_part_list *take,
                 continue;
             }
             sent->partitions[sent->count++] = (struct kb_fetch_partition){
-                .topic = topic->name,
-                .topic_id = topic->id,
-                .partition = part->partition,
+                .id = {topic->name, topic->id, part->partition},
                 .leader_epoch = part->read_from < 0 ? part->leader_epoch : -1,
                 .offset = part->check.known ? part->check.base_offset
                                             : part->position,
@@ -231,7 +229,7 @@ static int encode_and_send(struct kb_fetcher *fetcher,
     for (i = 0; i < sent->count; i++) {
         const struct kb_part *asked = sent->partitions[i].user;
 
-        have_ids &= !kb_uuid_is_none(&sent->partitions[i].topic_id);
+        have_ids &= !kb_uuid_is_none(&sent->partitions[i].id.topic_id);
         no_rack |= asked->no_rack;
     }
     version = kb_fetch_version(fetcher->conn, have_ids);

@@ -6,9 +6,7 @@
  */
 #include "kafka/fetch.h"
 
-#include <string.h>
-
-#include "kafka/wire.h"
+#include "kafka/partitions.h"
 
 #define OLDEST 4
 #define NEWEST_BY_NAME 12
@@ -22,9 +20,12 @@ static bool is_flexible(int16_t version)
     return version >= 12;
 }
 
-static bool by_id(int16_t version)
+static struct kb_partitions
+partitions_of(const struct kb_fetch_request *request, int16_t version)
 {
-    return version >= 13;
+    return (struct kb_partitions){request->partitions,
+                                  sizeof *request->partitions, request->count,
+                                  kb_partitions_by_id(version)};
 }
 
 int16_t kb_fetch_version(const struct kb_conn *conn, bool have_ids)
@@ -33,33 +34,12 @@ int16_t kb_fetch_version(const struct kb_conn *conn, bool have_ids)
                            have_ids ? NEWEST : NEWEST_BY_NAME);
 }
 
-static bool same_topic(const struct kb_fetch_partition *a,
-                       const struct kb_fetch_partition *b, int16_t version)
-{
-    if (by_id(version))
-        return kb_uuid_equal(&a->topic_id, &b->topic_id);
-    return a->topic == b->topic || strcmp(a->topic, b->topic) == 0;
-}
-
-/* How many partitions from `at` on are of the same topic. */
-static size_t topic_run(const struct kb_fetch_request *request, size_t at,
-                        int16_t version)
-{
-    const struct kb_fetch_partition *first = &request->partitions[at];
-    size_t end = at + 1;
-
-    while (end < request->count &&
-           same_topic(first, &request->partitions[end], version))
-        end++;
-    return end - at;
-}
-
 static void put_partition(struct kb_buf *body, int16_t version,
                           const struct kb_fetch_partition *partition)
 {
     bool flex = is_flexible(version);
 
-    kb_put_i32(body, partition->partition);
+    kb_put_i32(body, partition->id.partition);
     if (version >= 9)
         kb_put_i32(body, partition->leader_epoch);
     kb_put_i64(body, partition->offset);
@@ -76,13 +56,11 @@ int kb_fetch_encode(struct kb_buf *body, int16_t version,
                     struct kbp_error *err)
 {
     bool flex = is_flexible(version);
-    size_t topics = 0;
+    struct kb_partitions all = partitions_of(request, version);
     size_t run;
     size_t i;
     size_t j;
 
-    for (i = 0; i < request->count; i += topic_run(request, i, version))
-        topics++;
     if (version <= 14)
         kb_put_i32(body, -1); /* we are no replica */
     kb_put_i32(body, request->max_wait_ms);
@@ -93,18 +71,13 @@ int kb_fetch_encode(struct kb_buf *body, int16_t version,
         kb_put_i32(body, 0);  /* no session */
         kb_put_i32(body, -1); /* and none to be made */
     }
-    kb_put_count(body, flex, topics);
+    kb_put_count(body, flex, kb_partitions_topics(&all));
     for (i = 0; i < request->count; i += run) {
-        const struct kb_fetch_partition *first = &request->partitions[i];
-
-        run = topic_run(request, i, version);
-        if (by_id(version))
-            kb_put_uuid(body, &first->topic_id);
-        else
-            kb_put_str(body, flex, first->topic);
+        run = kb_partitions_run(&all, i);
+        kb_put_topic(body, flex, &all, i);
         kb_put_count(body, flex, run);
         for (j = 0; j < run; j++)
-            put_partition(body, version, first + j);
+            put_partition(body, version, &request->partitions[i + j]);
         kb_put_no_tags(body, flex);
     }
     if (version >= 7)
@@ -169,31 +142,6 @@ static void get_partition(struct kb_cursor *c, int16_t version, int32_t *id,
     kb_skip_tags(c, flex);
 }
 
-/*
- * The partition of the request which the answer means. Brokers answer in the
- * order of the request, so the search goes on from the last one found.
- */
-static const struct kb_fetch_partition *
-find_partition(const struct kb_fetch_request *request, int16_t version,
-               struct kb_wire_str topic, const struct kb_uuid *id,
-               int32_t partition, size_t *hint)
-{
-    size_t i;
-
-    for (i = 0; i < request->count; i++) {
-        size_t at = (*hint + i) % request->count;
-        const struct kb_fetch_partition *p = &request->partitions[at];
-
-        if (p->partition == partition &&
-            (by_id(version) ? kb_uuid_equal(&p->topic_id, id)
-                            : kb_wire_str_is(topic, p->topic))) {
-            *hint = at + 1;
-            return p;
-        }
-    }
-    return NULL;
-}
-
 static int cant_read(const struct kb_answer *answer, const char *why,
                      struct kbp_error *err)
 {
@@ -211,6 +159,7 @@ int kb_fetch_decode(const struct kb_answer *answer,
 {
     struct kb_cursor c = kb_cursor_of(answer->body, answer->body_len);
     int16_t version = answer->version;
+    struct kb_partitions all = partitions_of(request, version);
     bool flex = is_flexible(version);
     size_t hint = 0;
     size_t topics;
@@ -220,15 +169,9 @@ int kb_fetch_decode(const struct kb_answer *answer,
     if (version >= 7)
         (void)kb_get_i32(&c);
     for (topics = kb_get_count(&c, flex, 3); topics > 0 && !c.bad; topics--) {
-        struct kb_wire_str topic = {NULL, 0};
-        struct kb_uuid id = {{0}};
-        size_t partitions;
+        struct kb_topic_seen topic = kb_get_topic(&c, flex, all.by_id);
+        size_t partitions = kb_get_count(&c, flex, 26);
 
-        if (by_id(version))
-            id = kb_get_uuid(&c);
-        else
-            topic = kb_get_str(&c, flex);
-        partitions = kb_get_count(&c, flex, 26);
         for (; partitions > 0 && !c.bad; partitions--) {
             struct kb_fetched fetched = {0};
             int32_t partition;
@@ -238,7 +181,7 @@ int kb_fetch_decode(const struct kb_answer *answer,
             if (c.bad)
                 break;
             fetched.partition =
-                find_partition(request, version, topic, &id, partition, &hint);
+                kb_partitions_find(&all, &topic, partition, &hint);
             if (!fetched.partition)
                 return cant_read(answer, "it has what wasn't asked for", err);
             rc = fn(data, &fetched, err);

@@ -7,12 +7,11 @@
 #define KB_KAFKA_FETCH_H
 
 #include "kafka/client.h"
+#include "kafka/partitions.h"
 
 struct kb_fetch_partition {
-    const char *topic;
-    struct kb_uuid topic_id; /* needed from version 13 */
-    int32_t partition;
-    int32_t leader_epoch; /* -1: don't check */
+    struct kb_partition_id id; /* first */
+    int32_t leader_epoch;      /* -1: don't check */
     int64_t offset;
     int32_t max_bytes;
     void *user; /* the caller's; handed back with the answer */

@@ -3,9 +3,8 @@
 #include "kafka/produce.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "kafka/wire.h"
+#include "kafka/partitions.h"
 
 #define OLDEST 3
 #define NEWEST_BY_NAME 12
@@ -16,35 +15,18 @@ static bool is_flexible(int16_t version)
     return version >= 9;
 }
 
-static bool by_id(int16_t version)
+static struct kb_partitions
+partitions_of(const struct kb_produce_request *request, int16_t version)
 {
-    return version >= 13;
+    return (struct kb_partitions){request->partitions,
+                                  sizeof *request->partitions, request->count,
+                                  kb_partitions_by_id(version)};
 }
 
 int16_t kb_produce_version(const struct kb_conn *conn, bool have_ids)
 {
     return kb_conn_version(conn, KB_API_PRODUCE, OLDEST,
                            have_ids ? NEWEST : NEWEST_BY_NAME);
-}
-
-static bool same_topic(const struct kb_produce_partition *a,
-                       const struct kb_produce_partition *b, int16_t version)
-{
-    if (by_id(version))
-        return kb_uuid_equal(&a->topic_id, &b->topic_id);
-    return a->topic == b->topic || strcmp(a->topic, b->topic) == 0;
-}
-
-static size_t topic_run(const struct kb_produce_request *request, size_t at,
-                        int16_t version)
-{
-    const struct kb_produce_partition *first = &request->partitions[at];
-    size_t end = at + 1;
-
-    while (end < request->count &&
-           same_topic(first, &request->partitions[end], version))
-        end++;
-    return end - at;
 }
 
 /*
@@ -55,28 +37,21 @@ static void put_request(struct kb_buf *body, int16_t version,
                         const struct kb_produce_request *request, size_t *ends)
 {
     bool flex = is_flexible(version);
-    size_t topics = 0;
+    struct kb_partitions all = partitions_of(request, version);
     size_t run;
     size_t i;
     size_t j;
 
-    for (i = 0; i < request->count; i += topic_run(request, i, version))
-        topics++;
     kb_put_str(body, flex, NULL); /* no transaction */
     kb_put_i16(body, request->acks);
     kb_put_i32(body, request->timeout_ms);
-    kb_put_count(body, flex, topics);
+    kb_put_count(body, flex, kb_partitions_topics(&all));
     for (i = 0; i < request->count; i += run) {
-        const struct kb_produce_partition *first = &request->partitions[i];
-
-        run = topic_run(request, i, version);
-        if (by_id(version))
-            kb_put_uuid(body, &first->topic_id);
-        else
-            kb_put_str(body, flex, first->topic);
+        run = kb_partitions_run(&all, i);
+        kb_put_topic(body, flex, &all, i);
         kb_put_count(body, flex, run);
         for (j = i; j < i + run; j++) {
-            kb_put_i32(body, request->partitions[j].partition);
+            kb_put_i32(body, request->partitions[j].id.partition);
             kb_put_bytes_len(body, flex, request->partitions[j].batch_len);
             ends[j] = body->len;
             kb_put_no_tags(body, flex);
@@ -163,27 +138,6 @@ static void get_partition(struct kb_cursor *c, int16_t version, int32_t *id,
     kb_skip_tags(c, flex);
 }
 
-static const struct kb_produce_partition *
-find_partition(const struct kb_produce_request *request, int16_t version,
-               struct kb_wire_str topic, const struct kb_uuid *id,
-               int32_t partition, size_t *hint)
-{
-    size_t i;
-
-    for (i = 0; i < request->count; i++) {
-        size_t at = (*hint + i) % request->count;
-        const struct kb_produce_partition *p = &request->partitions[at];
-
-        if (p->partition == partition &&
-            (by_id(version) ? kb_uuid_equal(&p->topic_id, id)
-                            : kb_wire_str_is(topic, p->topic))) {
-            *hint = at + 1;
-            return p;
-        }
-    }
-    return NULL;
-}
-
 static int cant_read(const struct kb_answer *answer, const char *why,
                      struct kbp_error *err)
 {
@@ -207,15 +161,10 @@ static int read_topic(struct kb_cursor *c, struct teller *teller,
 {
     int16_t version = teller->answer->version;
     bool flex = is_flexible(version);
-    struct kb_wire_str topic = {NULL, 0};
-    struct kb_uuid id = {{0}};
-    size_t partitions;
+    struct kb_partitions all = partitions_of(teller->request, version);
+    struct kb_topic_seen topic = kb_get_topic(c, flex, all.by_id);
+    size_t partitions = kb_get_count(c, flex, 22);
 
-    if (by_id(version))
-        id = kb_get_uuid(c);
-    else
-        topic = kb_get_str(c, flex);
-    partitions = kb_get_count(c, flex, 22);
     for (; partitions > 0 && !c->bad; partitions--) {
         struct kb_produced produced = {0};
         int32_t partition;
@@ -224,8 +173,8 @@ static int read_topic(struct kb_cursor *c, struct teller *teller,
         get_partition(c, version, &partition, &produced);
         if (c->bad || !teller->fn)
             continue;
-        produced.partition = find_partition(teller->request, version, topic,
-                                            &id, partition, &teller->hint);
+        produced.partition =
+            kb_partitions_find(&all, &topic, partition, &teller->hint);
         if (!produced.partition)
             return cant_read(teller->answer, "it has what wasn't asked for",
                              err);

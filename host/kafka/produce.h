@@ -7,13 +7,12 @@
 #define KB_KAFKA_PRODUCE_H
 
 #include "kafka/client.h"
+#include "kafka/partitions.h"
 
 /* One batch for one partition: a broker takes no more in a request. */
 struct kb_produce_partition {
-    const char *topic;
-    struct kb_uuid topic_id; /* needed from version 13 */
-    int32_t partition;
-    const uint8_t *batch; /* magic 2, sealed */
+    struct kb_partition_id id; /* first */
+    const uint8_t *batch;      /* magic 2, sealed */
     size_t batch_len;
     void *user;
 };

@@ -214,9 +214,8 @@ static int send_request(struct kb_lane *lane, struct request *request,
 
         kb_batch_stamp(item->ready->bytes, item->ready->len, &stamp);
         request->partitions[i] = (struct kb_produce_partition){
-            .topic = item->part->topic,
-            .topic_id = item->part->topic_id,
-            .partition = item->part->partition,
+            .id = {item->part->topic, item->part->topic_id,
+                   item->part->partition},
             .batch = item->ready->bytes,
             .batch_len = item->ready->len,
             .user = item,

@@ -67,7 +67,7 @@ static int on_fetched(void *data, const struct kb_fetched *fetched,
                       kb_kafka_error_name(fetched->error),
                       kb_kafka_error_text(fetched->error));
         kb_acl_hint(err, fetched->error, KB_ACL_TOPIC,
-                    fetched->partition->topic, "Read");
+                    fetched->partition->id.topic, "Read");
         return err->status;
     }
     return take_batches(data, fetched, err);
@@ -87,7 +87,7 @@ static int fetch_once(struct kb_conn *conn, struct kb_fetch_partition *want,
         .count = 1,
     };
     const int16_t version =
-        kb_fetch_version(conn, !kb_uuid_is_none(&want->topic_id));
+        kb_fetch_version(conn, !kb_uuid_is_none(&want->id.topic_id));
     struct kb_answer answer;
     struct iovec part;
     int32_t throttle_ms = 0;
@@ -132,9 +132,7 @@ int kb_tail_read(struct kb_conn *conn, const char *topic,
 
     while (status == KBP_OK && reading.position < end) {
         struct kb_fetch_partition want = {
-            .topic = topic,
-            .topic_id = *topic_id,
-            .partition = partition,
+            .id = {topic, *topic_id, partition},
             .leader_epoch = -1,
             .offset = reading.position,
             .max_bytes = FETCH_BYTES,

@@ -222,7 +222,7 @@ static int take_batches(struct fetching *f, struct part *part,
         if (rc != KBP_OK)
             return rc;
         if (f->show)
-            show_batch(fetched->partition->partition, &b);
+            show_batch(fetched->partition->id.partition, &b);
         if (f->keep) {
             if ((part->slice_count & (part->slice_count + 1)) == 0)
                 part->slices =
@@ -251,22 +251,22 @@ static int fetched_one(void *data, const struct kb_fetched *fetched,
     if (fetched->error)
         return kb_fail(why, kb_kafka_error_status(fetched->error),
                        "partition %" PRId32 ": %s",
-                       fetched->partition->partition,
+                       fetched->partition->id.partition,
                        kb_kafka_error_name(fetched->error));
     part->end = fetched->high_watermark;
     if (f->show)
         printf("fetched %" PRId32 " hw %" PRId64 " lso %" PRId64
                " start %" PRId64 " bytes %zu aborted %zu\n",
-               fetched->partition->partition, fetched->high_watermark,
+               fetched->partition->id.partition, fetched->high_watermark,
                fetched->last_stable_offset, fetched->log_start,
                fetched->records_len, fetched->aborted_count);
     for (i = 0; f->show && i < fetched->aborted_count; i++) {
         struct kb_aborted a = kb_fetched_aborted(fetched, i);
 
         printf("aborted %" PRId32 " pid %" PRId64 " first %" PRId64 "\n",
-               fetched->partition->partition, a.producer_id, a.first_offset);
+               fetched->partition->id.partition, a.producer_id, a.first_offset);
     }
-    if (f->dump && fetched->partition->partition == 0)
+    if (f->dump && fetched->partition->id.partition == 0)
         (void)fwrite(fetched->records, 1, fetched->records_len, f->dump);
     return take_batches(f, part, fetched, why);
 }
@@ -309,9 +309,7 @@ static int fetch_all(struct kb_conn *conn, const char *topic,
             if (part->offset >= part->end)
                 continue;
             wanted[request.count++] = (struct kb_fetch_partition){
-                .topic = topic,
-                .topic_id = *id,
-                .partition = (int32_t)(part - parts),
+                .id = {topic, *id, (int32_t)(part - parts)},
                 .leader_epoch = -1,
                 .offset = part->offset,
                 .max_bytes = (int32_t)knob("PROBE_PART_BYTES", 8 << 20),
@@ -419,7 +417,7 @@ static int produced_one(void *data, const struct kb_produced *produced,
     if (*show || produced->error)
         printf("produced %" PRId32 " %s base %" PRId64 " time %" PRId64
                " start %" PRId64 " record %" PRId32 " %s\n",
-               produced->partition->partition,
+               produced->partition->id.partition,
                kb_kafka_error_name(produced->error), produced->base_offset,
                produced->log_append_time, produced->log_start,
                produced->bad_record, produced->message);
@@ -457,9 +455,7 @@ static int send_one(struct kb_conn *conn, int16_t version, const char *topic,
         part->next++;
         kb_batch_stamp((uint8_t *)(uintptr_t)slice->data, slice->len, &stamp);
         flight->wanted[n++] = (struct kb_produce_partition){
-            .topic = topic,
-            .topic_id = *id,
-            .partition = i,
+            .id = {topic, *id, i},
             .batch = slice->data,
             .batch_len = slice->len,
         };
@@ -572,8 +568,7 @@ static int try_batch(struct kb_conn *conn, const char *topic,
 {
     const struct kb_batch_stamp stamp = {0, producer_id, epoch, sequence};
     struct kb_produce_partition wanted = {
-        .topic = topic,
-        .topic_id = *id,
+        .id = {topic, *id, 0},
         .batch = batch->data,
         .batch_len = batch->len,
     };

@@ -48,8 +48,7 @@ static int produced(void *data, const struct kb_produced *p,
 
 static void try_fetch(const struct kb_answer *answer, struct kbp_error *err)
 {
-    const struct kb_fetch_partition partition = {.topic = TOPIC,
-                                                 .topic_id = any_id};
+    const struct kb_fetch_partition partition = {.id = {TOPIC, any_id, 0}};
     const struct kb_fetch_request request = {.partitions = &partition,
                                              .count = 1};
     int32_t throttle_ms;
@@ -62,8 +61,7 @@ static void try_fetch(const struct kb_answer *answer, struct kbp_error *err)
 
 static void try_produce(const struct kb_answer *answer, struct kbp_error *err)
 {
-    const struct kb_produce_partition partition = {.topic = TOPIC,
-                                                   .topic_id = any_id};
+    const struct kb_produce_partition partition = {.id = {TOPIC, any_id, 0}};
     const struct kb_produce_request request = {.partitions = &partition,
                                                .count = 1};
     int32_t throttle_ms;

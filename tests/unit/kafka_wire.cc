@@ -151,11 +151,11 @@ class FetchWire : public ::testing::Test
     FetchWire()
     {
         for (int i = 0; i < 3; i++) {
-            partitions_[i].topic = i < 2 ? "a" : "b";
-            partitions_[i].topic_id = kId;
+            partitions_[i].id.topic = i < 2 ? "a" : "b";
+            partitions_[i].id.topic_id = kId;
             if (i == 2)
-                partitions_[i].topic_id.bytes[0] = 99;
-            partitions_[i].partition = i;
+                partitions_[i].id.topic_id.bytes[0] = 99;
+            partitions_[i].id.partition = i;
             partitions_[i].leader_epoch = 5;
             partitions_[i].offset = 1000 + i;
             partitions_[i].max_bytes = 77;
@@ -320,9 +320,9 @@ class ProduceWire : public ::testing::Test
     ProduceWire()
     {
         for (int i = 0; i < 2; i++) {
-            partitions_[i].topic = "t";
-            partitions_[i].topic_id = kId;
-            partitions_[i].partition = i;
+            partitions_[i].id.topic = "t";
+            partitions_[i].id.topic_id = kId;
+            partitions_[i].id.partition = i;
             partitions_[i].batch = (const uint8_t *)(i ? "second" : "first");
             partitions_[i].batch_len = i ? 6 : 5;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lease.c - one writer per backup id.
+ * lease.c - one writer per backup id, one process per restore.
  *
  * Clocks of two hosts may differ, so a lease that looks expired is watched for
  * a while before it is taken over: a holder that lives renews it meanwhile.
@@ -32,6 +32,25 @@
 #define GIVE_BACK_SECONDS 10
 #define MAX_LEASE 65536u /* bytes of the object */
 
+/* How errors speak of what is leased. */
+struct words {
+    const char *what;
+    const char *instead;
+    const char *again;
+};
+
+static const struct words of_backup = {
+    "backup id",
+    "use another backup_id",
+    "run the backup again: it goes on where the last commit ended",
+};
+
+static const struct words of_restore = {
+    "the checkpoint",
+    "use another restore.restore_id",
+    "run the restore again: it finds out what landed, and goes on from there",
+};
+
 struct kb_lease {
     struct kb_store *store;
     struct kb_store_session *session; /* the thread's */
@@ -41,7 +60,8 @@ struct kb_lease {
     pthread_t thread;
     bool have_thread;
     char *key;
-    char *backup_id;
+    const struct words *words;
+    char *name; /* the backup id, or the restore's prefix */
     int64_t ttl_ms;
     int64_t taken_ms;
     char token[KB_UUID_TEXT];
@@ -170,14 +190,14 @@ static int in_use(const struct kb_lease *l, const struct record *r,
     int64_t left = r->renewed_ms + r->ttl_ms - kb_wall_ms();
 
     (void)kb_fail(err, KBP_ERR_EXISTS,
-                  "backup id %s is in use by process %" PRId64 " on host %s "
-                  "since %s",
-                  l->backup_id, r->who.pid, r->who.host,
+                  "%s %s is in use by process %" PRId64 " on host %s since %s",
+                  l->words->what, l->name, r->who.pid, r->who.host,
                   kb_time_text(since, r->taken_ms));
     kb_err_hint(err,
-                "wait for it to end, or use another backup_id; if that "
-                "process is dead, its lease (%s) runs out in %s",
-                l->key, kb_duration_text(ago, left > 0 ? left : 0));
+                "wait for it to end, or %s; if that process is dead, its "
+                "lease (%s) runs out in %s",
+                l->words->instead, l->key,
+                kb_duration_text(ago, left > 0 ? left : 0));
     return KBP_ERR_EXISTS;
 }
 
@@ -274,8 +294,8 @@ static int take(struct kb_lease *l, struct kbp_error *err)
         kb_err_clear(err); /* somebody was faster: look who */
     }
     return kb_fail(err, KBP_ERR_EXISTS,
-                   "backup id %s: several processes want it at once",
-                   l->backup_id);
+                   "%s %s: several processes want it at once", l->words->what,
+                   l->name);
 }
 
 /* One renewal. False: somebody else has it. */
@@ -340,28 +360,28 @@ static void free_lease(struct kb_lease *l)
     if (l->have_stop)
         kb_stop_release(&l->stop);
     free(l->key);
-    free(l->backup_id);
+    free(l->name);
     free(l);
 }
 
-int kb_lease_take(struct kb_lease **lease, struct kb_store *store,
-                  const char *backup_id, int64_t ttl_ms, struct kbp_error *err)
+/* `name` is the prefix of its key, too. */
+static int take_lease(struct kb_lease **lease, struct kb_store *store,
+                      const struct words *words, const char *name,
+                      int64_t ttl_ms, struct kbp_error *err)
 {
-    struct kb_lease *l;
+    struct kb_lease *l = calloc(1, sizeof *l);
     struct kb_uuid token;
-    int rc = kb_backup_id_check(backup_id, err);
+    int rc;
 
-    if (rc != KBP_OK)
-        return rc;
-    l = calloc(1, sizeof *l);
     if (!l)
         return kb_fail_nomem(err, "the lease");
+    l->words = words;
     l->store = store;
     l->ttl_ms = ttl_ms > 0 ? ttl_ms : KB_LEASE_TTL_MS;
-    l->key = kb_key_lease(backup_id);
-    l->backup_id = kb_strdup(backup_id);
-    rc = l->key && l->backup_id ? kb_uuid_make(&token, err)
-                                : kb_fail_nomem(err, "the lease");
+    l->key = kb_key_lease(name);
+    l->name = kb_strdup(name);
+    rc = l->key && l->name ? kb_uuid_make(&token, err)
+                           : kb_fail_nomem(err, "the lease");
     if (rc == KBP_OK) {
         kb_uuid_text(l->token, &token);
         kb_process_id_self(&l->self);
@@ -388,6 +408,23 @@ int kb_lease_take(struct kb_lease **lease, struct kb_store *store,
     return KBP_OK;
 }
 
+int kb_lease_take(struct kb_lease **lease, struct kb_store *store,
+                  const char *backup_id, int64_t ttl_ms, struct kbp_error *err)
+{
+    const int rc = kb_backup_id_check(backup_id, err);
+
+    return rc == KBP_OK
+               ? take_lease(lease, store, &of_backup, backup_id, ttl_ms, err)
+               : rc;
+}
+
+int kb_lease_take_restore(struct kb_lease **lease, struct kb_store *store,
+                          const char *prefix, int64_t ttl_ms,
+                          struct kbp_error *err)
+{
+    return take_lease(lease, store, &of_restore, prefix, ttl_ms, err);
+}
+
 int kb_lease_check(struct kb_lease *l, struct kbp_error *err)
 {
     if (atomic_load(&l->lost))
@@ -398,8 +435,7 @@ int kb_lease_check(struct kb_lease *l, struct kbp_error *err)
                       "the lease %s couldn't be renewed in time", l->key);
     else
         return KBP_OK;
-    kb_err_hint(err, "run the backup again: it goes on where the last commit "
-                     "ended");
+    kb_err_hint(err, "%s", l->words->again);
     return KBP_ERR_CONFLICT;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lease.h - one writer per backup id: ID/lease.json says who and until when.
+ * lease.h - one writer per backup id: ID/lease.json says who and until when;
+ * and one process per restore, by the same object under its own prefix.
  *
  * A thread renews it.  A writer which could not renew in time must not commit
  * any more: kb_lease_check() says so before each commit.  Dead holders are
@@ -25,6 +26,14 @@ struct kb_lease;
  */
 int kb_lease_take(struct kb_lease **lease, struct kb_store *store,
                   const char *backup_id, int64_t ttl_ms, struct kbp_error *err);
+
+/*
+ * The same for a restore whose checkpoint lies under `prefix`: its lease is
+ * PREFIX/lease.json.
+ */
+int kb_lease_take_restore(struct kb_lease **lease, struct kb_store *store,
+                          const char *prefix, int64_t ttl_ms,
+                          struct kbp_error *err);
 
 /* Whether it is held, for now. KBP_ERR_CONFLICT, and why, if not. [any] */
 int kb_lease_check(struct kb_lease *lease, struct kbp_error *err);

@@ -34,8 +34,9 @@ static const struct kb_key storage_keys[] = {
      .default_text = "60s",
      .min = 1000,
      .max = 86400000,
-     .help = "a writer of the same backup that was silent for so long counts "
-             "as dead, and its lease is taken over"},
+     .help = "a writer of the same backup, or another process with the same "
+             "restore, that was silent for so long counts as dead, and its "
+             "lease is taken over"},
     {.name = "retry",
      .type = KB_KEY_SECTION,
      .at = STORAGE(retry),

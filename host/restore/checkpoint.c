@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* checkpoint.c - what a run that goes on needs to know.  [main thread] */
+#include "archive/lease.h"
 #include "base/clock.h"
-#include "restore/run.h"
+#include "restore/open.h"
 
 static void copy_part(struct kb_restore_state *state,
                       const struct kb_part *part)
@@ -32,11 +33,19 @@ static int collect_map(struct kb_part *part, struct kb_map *all,
     return status;
 }
 
+int kb_run_check_lease(struct kb_restore_run *run, struct kbp_error *err)
+{
+    return run->lease ? kb_lease_check(run->lease, err) : KBP_OK;
+}
+
 int kb_checkpoint_save(struct kb_restore_run *run, struct kbp_error *err)
 {
     struct kb_map map = {0};
-    int status = KBP_OK;
+    int status = kb_run_check_lease(run, err);
     size_t i;
+
+    if (status != KBP_OK)
+        return status;
 
     (void)pthread_mutex_lock(&run->lock);
     for (i = 0; i < run->part_count && status == KBP_OK; i++) {
@@ -55,9 +64,7 @@ int kb_checkpoint_save(struct kb_restore_run *run, struct kbp_error *err)
     run->saved_at_ms = kb_now_ms();
     if (status != KBP_OK) {
         if (status == KBP_ERR_DENIED)
-            kb_err_hint(err, "a restore keeps its checkpoint beside the "
-                             "backup; restore.checkpoint_state puts it into a "
-                             "local file instead");
+            kb_checkpoint_hint(err);
         return kb_err_wrap(err, "the checkpoint");
     }
     kb_progress_committed(run->progress);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "archive/lease.h"
 #include "base/str.h"
 #include "cluster/store.h"
 #include "restore/load.h"
@@ -57,6 +58,11 @@ static int open_local(struct kb_restore_run *run, struct kbp_error *err)
                        "restore.checkpoint_state: %s is a file; the checkpoint "
                        "needs a folder there",
                        path);
+    run->state_prefix = kb_strdup("restore");
+    if (!run->state_prefix)
+        return kb_fail_nomem(err, "the checkpoint");
+    if (run->config->restore.dry_run && stat(path, &st) != 0 && errno == ENOENT)
+        return KBP_OK;
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return kb_fail_errno(err, errno, "restore.checkpoint_state: making %s",
                              path);
@@ -65,11 +71,6 @@ static int open_local(struct kb_restore_run *run, struct kbp_error *err)
     if (status == KBP_OK)
         status = kb_store_session_open(run->state_store, NULL,
                                        &run->state_session, err);
-    if (status == KBP_OK) {
-        run->state_prefix = kb_strdup("restore");
-        if (!run->state_prefix)
-            status = kb_fail_nomem(err, "the checkpoint");
-    }
     return status == KBP_OK ? KBP_OK
                             : kb_err_wrap(err, "restore.checkpoint_state");
 }
@@ -101,6 +102,25 @@ static int open_beside(struct kb_restore_run *run, const char *cluster_id,
     return run->state_prefix ? KBP_OK : kb_fail_nomem(err, "the checkpoint");
 }
 
+void kb_checkpoint_hint(struct kbp_error *err)
+{
+    kb_err_hint(err, "a restore keeps its checkpoint beside the backup; "
+                     "restore.checkpoint_state puts it into a local folder "
+                     "instead");
+}
+
+/* Two runs of one restore would both append. */
+static int take_lease(struct kb_restore_run *run, struct kbp_error *err)
+{
+    const int status = kb_lease_take_restore(
+        &run->lease, run->state_store ? run->state_store : run->store,
+        run->state_prefix, run->config->storage.lease_ttl_ms, err);
+
+    if (status == KBP_ERR_DENIED)
+        kb_checkpoint_hint(err);
+    return status;
+}
+
 static bool same(const char *a, const char *b)
 {
     return a == b || (a && b && !strcmp(a, b));
@@ -115,8 +135,12 @@ int kb_open_checkpoint(struct kb_restore_run *run, const char *cluster_id,
                      : open_beside(run, cluster_id, err);
 
     *found = false;
+    if (status == KBP_OK && !run->config->restore.dry_run)
+        status = take_lease(run, err);
     if (status != KBP_OK)
         return status;
+    if (!run->state_session) /* a dry run, and there is no such folder */
+        return KBP_OK;
     status = kb_restore_state_load(state, run->state_session, run->state_prefix,
                                    err);
     if (status == KBP_ERR_NOT_FOUND) {
@@ -146,6 +170,7 @@ int kb_open_checkpoint(struct kb_restore_run *run, const char *cluster_id,
 
 void kb_open_release(struct kb_restore_run *run)
 {
+    kb_lease_free(run->lease);
     kb_cluster_close(&run->cluster);
     if (run->state_session && run->state_session != run->session)
         kb_store_session_close(run->state_session);

@@ -471,7 +471,9 @@ static void *lane_main(void *data)
 
         (void)pthread_mutex_lock(&run->lock);
         for (;;) {
-            if (lane->in_flight < MAX_IN_FLIGHT && !run->draining) {
+            /* The main thread ends a run that has lost its lease. */
+            if (lane->in_flight < MAX_IN_FLIGHT && !run->draining &&
+                kb_run_check_lease(run, &err) == KBP_OK) {
                 gather(lane, request);
                 send = request->count > 0;
             }

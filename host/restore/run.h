@@ -24,6 +24,7 @@
 #include "restore/restore.h"
 
 struct kb_lane;
+struct kb_lease; /* archive/lease.h */
 struct kb_loader;
 
 enum kb_part_phase {
@@ -122,6 +123,7 @@ struct kb_restore_run {
     struct kb_store *state_store; /* or the store above */
     struct kb_store_session *state_session;
     char *state_prefix;
+    struct kb_lease *lease; /* of the checkpoint; NULL in a dry run */
     int64_t saved_at_ms;
     int64_t watched_at_ms; /* when configs were looked at */
     bool retention_warned;
@@ -152,6 +154,9 @@ KB_PRINTF(2, 3)
 void kb_run_warn(struct kb_restore_run *run, const char *fmt, ...);
 void kb_run_error(struct kb_restore_run *run, const char *what,
                   const struct kbp_error *err);
+
+/* Whether nobody else may carry out this restore now. [any thread] */
+int kb_run_check_lease(struct kb_restore_run *run, struct kbp_error *err);
 
 /* A partition can't go on. Under the lock. */
 void kb_part_fail(struct kb_restore_run *run, struct kb_part *part,

@@ -306,6 +306,10 @@ case_dry_run_writes_nothing() {
     before=$(find "$KB_WORK/store" -type f | sort | xargs sha256sum | sha256sum)
     kb_run 0 dry restore -c "$KB_WORK/r.yaml" -f json
     kb_run 0 dry2 validate-restore -c "$KB_WORK/r.yaml" -f json
+    restore_yaml "$KB_WORK/r3.yaml" id=all broker="$(B)" create_topics=true \
+        include=timed map=timed=dry.timed checkpoint_state="$KB_WORK/nowhere"
+    kb_run 0 dry3 validate-restore -c "$KB_WORK/r3.yaml"
+    [ ! -e "$KB_WORK/nowhere" ] || fail "a dry run made the checkpoint's folder"
     after=$(find "$KB_WORK/store" -type f | sort | xargs sha256sum | sha256sum)
     client topics -b "$(B)" >"$KB_WORK/after"
     diff "$KB_WORK/before" "$KB_WORK/after" >&2 || fail "a dry run made a topic"

@@ -84,4 +84,28 @@ case_verification_tries_again() {
     assert_contains "the log" "$KB_WORK/v.err" "verification"
 }
 
+# Only one process carries a restore out; the other is told which. One that has
+# lost its lease ends before it appends to what is another's by then.
+case_two_at_once() {
+    local lease=$KB_WORK/store/all/restores/l/lease.json options
+    options=(id=all broker="$(B)" create_topics=true restore_id=l include=one
+        map=one=l.one storage='lease_ttl: 3s')
+    restore_yaml "$KB_WORK/l.yaml" "${options[@]}" rate_limit_records_per_sec=40
+    kb_start l1 restore -c "$KB_WORK/l.yaml"
+    wait_until 30 test -e "$KB_WORK/store/all/restores/l/state.json" ||
+        fail "it has no checkpoint"
+    kb_run $KB_FAILED l2 restore -c "$KB_WORK/l.yaml"
+    assert_contains "the log" "$KB_WORK/l2.err" \
+        "all/restores/l is in use by process $(proc_pid l1) on host"
+    kb_run 0 l3 validate-restore -c "$KB_WORK/l.yaml" # takes no lease
+    proc_pid l1 >/dev/null || fail "the first one is gone"
+    rm "$lease"
+    kb_end_with $KB_FAILED l1 30
+    assert_contains "the log" "$KB_WORK/l1.err" "taken over by somebody else"
+    restore_yaml "$KB_WORK/l.yaml" "${options[@]}"
+    kb_run 0 l4 restore -c "$KB_WORK/l.yaml"
+    client verify -b "$(B)" l.one --partitions 2 --records 500
+    assert_contains "the lease" "$lease" '"released":true'
+}
+
 suite_main "$@"

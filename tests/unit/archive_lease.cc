@@ -85,6 +85,30 @@ TEST(ArchiveLease, ASecondWriterIsToldWhoHoldsItAndSinceWhen)
     }
 }
 
+TEST(ArchiveLease, ARestoreHasOneOfItsOwnBesideTheBackups)
+{
+    Store store;
+    Lease backup;
+    Lease first;
+    Lease second;
+
+    ASSERT_EQ(KBP_OK, backup.take(store)) << backup.err.text();
+    ASSERT_EQ(KBP_OK, kb_lease_take_restore(&first.l, store.store,
+                                            "b/restores/r", 60000, &first.err))
+        << first.err.text();
+    EXPECT_EQ(KBP_ERR_EXISTS,
+              kb_lease_take_restore(&second.l, store.store, "b/restores/r",
+                                    60000, &second.err));
+    EXPECT_NE(std::string::npos,
+              second.err.text().find("b/restores/r is in use by process"))
+        << second.err.text();
+    EXPECT_NE(std::string::npos, second.err.text().find("restore.restore_id"));
+    first.give_back();
+    EXPECT_EQ(KBP_OK, kb_lease_take_restore(&second.l, store.store,
+                                            "b/restores/r", 60000, &second.err))
+        << second.err.text();
+}
+
 TEST(ArchiveLease, AProcessThatIsGoneFromThisHostIsReplacedAtOnce)
 {
     Store store;

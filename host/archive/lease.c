@@ -29,7 +29,7 @@
 #include "base/uuid.h"
 #include "plugin/storage.h"
 
-#define GIVE_BACK_SECONDS 10
+#define GIVE_BACK_MS 10000
 #define MAX_LEASE 65536u /* bytes of the object */
 
 /* How errors speak of what is leased. */
@@ -462,10 +462,15 @@ static void *give_back(void *data)
     return NULL;
 }
 
-/* The end of a program must not hang on a store that is away. */
+/*
+ * The end of a program must not hang on a store that is away; and half of what
+ * a lease lasts saves nobody much of a wait.
+ */
 static void give_back_soon(struct kb_lease *l)
 {
     struct kbp_error ignored = KB_ERR_INIT;
+    int64_t wait_ms =
+        l->ttl_ms / 2 < GIVE_BACK_MS ? l->ttl_ms / 2 : GIVE_BACK_MS;
     struct timespec until;
     pthread_t thread;
 
@@ -473,9 +478,14 @@ static void give_back_soon(struct kb_lease *l)
         return;
     if (kb_thread_start(&thread, "lease-end", give_back, l, &ignored) ==
         KBP_OK) {
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += GIVE_BACK_SECONDS;
-        if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += (time_t)(wait_ms / 1000);
+        until.tv_nsec += (long)(wait_ms % 1000) * 1000000L;
+        if (until.tv_nsec >= 1000000000L) {
+            until.tv_nsec -= 1000000000L;
+            until.tv_sec++;
+        }
+        if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
             kb_stop_request(&l->hurry);
             (void)pthread_join(thread, NULL);
         }

@@ -13,8 +13,7 @@
 #include "kafka/acl.h"
 #include "kafka/error.h"
 
-/* How long leaders may take to say where their partitions begin and end. */
-#define OFFSETS_MS 30000
+/* Whoever didn't answer the first question has so long for the second. */
 #define OFFSETS_MIN_MS 3000
 
 static const char *config_value(const struct kb_topic_desc *desc,
@@ -326,7 +325,9 @@ static int find_offsets(struct kb_engine *engine, struct found **found,
                         size_t *count, struct kbp_error *err)
 {
     static const int64_t which[2] = {KB_OFFSET_EARLIEST, KB_OFFSET_LATEST};
-    int64_t deadline = kb_deadline_ms(OFFSETS_MS);
+    const int64_t timeout = engine->config->backup.leader_timeout_ms;
+    const int64_t least = timeout < OFFSETS_MIN_MS ? timeout : OFFSETS_MIN_MS;
+    int64_t deadline = kb_deadline_ms(timeout);
     struct kb_offset_query *queries = NULL;
     struct kb_source_topic *topic;
     struct found *list = NULL;
@@ -357,9 +358,8 @@ static int find_offsets(struct kb_engine *engine, struct found **found,
                 list[n++].partition = p;
             }
     for (round = 0; round < 2; round++) {
-        /* Whoever didn't answer the first time has little left. */
-        if (kb_left_ms(deadline) < OFFSETS_MIN_MS)
-            deadline = kb_deadline_ms(OFFSETS_MIN_MS);
+        if (kb_left_ms(deadline) < least)
+            deadline = kb_deadline_ms(least);
         for (i = 0; i < n; i++)
             queries[i] =
                 (struct kb_offset_query){.topic = list[i].topic->name,

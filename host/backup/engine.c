@@ -146,6 +146,16 @@ static int drive(struct kb_engine *engine, struct kbp_error *err)
     return rc;
 }
 
+/* Whether the archive accounts for any offset of it, for more to be pending. */
+static bool is_in_archive(const struct kb_engine *engine,
+                          const struct kb_part *part)
+{
+    const struct kb_generation *generation =
+        kb_manifest_generation(engine->manifest, &part->topic->generation);
+
+    return generation && kb_generation_partition(generation, part->partition);
+}
+
 /* What the manifest is to say of the run's end. */
 static int end_run(struct kb_engine *engine, struct kbp_error *err)
 {
@@ -163,7 +173,8 @@ static int end_run(struct kb_engine *engine, struct kbp_error *err)
 
         if (part->retired)
             continue;
-        if (part->end != KB_NO_END && part->committed < part->end)
+        if (part->end != KB_NO_END && part->committed < part->end &&
+            is_in_archive(engine, part))
             rc = kb_entry_pending(
                 entry, &part->topic->generation, part->partition,
                 part->open_txn ? KB_RANGE_OPEN_TXN : KB_RANGE_NOT_FETCHED,

@@ -136,6 +136,15 @@ int kb_engine_metadata(struct kb_engine *engine, bool all,
 /* watch.c: stalls, open transactions, lag, and what retention threatens. */
 int kb_watch(struct kb_engine *engine, struct kbp_error *err);
 
+/*
+ * Why nothing comes of a partition that its fetcher has let go of, or, if it
+ * hasn't, as far as that can be told.  `text` is returned.
+ */
+#define KB_STALL_TEXT 640
+const char *kb_stall_text(const struct kb_engine *engine,
+                          const struct kb_part *part, bool let_go,
+                          char text[KB_STALL_TEXT]);
+
 /* capture.c: groups' offsets into the archive. Failures of single groups are
    warnings. */
 int kb_capture_groups(struct kb_engine *engine, struct kbp_error *err);

@@ -25,6 +25,9 @@
 /* How long to wait for others to give memory back before looking again. */
 #define SHORT_MS 2
 
+/* A wait for memory is told to those who watch in steps of this. */
+#define EXCUSE_MS 500
+
 /* How long a fetcher without anything to do sleeps at most. */
 #define IDLE_MS 200
 
@@ -254,6 +257,19 @@ static int encode_and_send(struct kb_fetcher *fetcher,
     return kb_conn_send(fetcher->conn, KB_API_FETCH, version, &part, 1, err);
 }
 
+/* It is for want of memory that nothing comes: a slow store's fault. */
+static void excuse(struct kb_fetcher *fetcher)
+{
+    int64_t now = kb_now_ms();
+    struct kb_part *part;
+
+    if (now - fetcher->excused_ms < EXCUSE_MS)
+        return;
+    fetcher->excused_ms = now;
+    for (part = fetcher->ready.head; part; part = part->next)
+        atomic_store(&part->moved_ms, now);
+}
+
 /* Send one more request, if there is something to ask for and memory for the
    answer. 1: sent; 0: nothing to send now. */
 static int send_one(struct kb_fetcher *fetcher, struct kbp_error *err)
@@ -273,8 +289,10 @@ static int send_one(struct kb_fetcher *fetcher, struct kbp_error *err)
     }
     if (!kb_budget_ask(env->budget, &fetcher->claim, (size_t)max_bytes)) {
         env->relieve(env->data);
-        if (!kb_budget_ask(env->budget, &fetcher->claim, (size_t)max_bytes))
+        if (!kb_budget_ask(env->budget, &fetcher->claim, (size_t)max_bytes)) {
+            excuse(fetcher);
             return 0;
+        }
     }
     /* Two requests on the way, so that the broker is never idle. */
     if (!fetcher->tail && fetcher->in_flight == 0 && due > 1)
@@ -441,6 +459,7 @@ int kb_fetcher_start(const struct kb_fetch_env *env, int32_t broker, bool tail,
     made->env = env;
     made->broker = broker;
     made->tail = tail;
+    made->fed_ms = kb_now_ms();
     (void)pthread_mutex_init(&made->lock, NULL);
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

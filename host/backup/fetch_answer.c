@@ -186,6 +186,7 @@ static int on_fetched(void *data, const struct kb_fetched *fetched,
     if (taking->sent->answered[index])
         return KBP_OK; /* a broker that says it twice */
     taking->sent->answered[index] = true;
+    atomic_store(&part->throttled, 0);
     if (fetched->error != KB_KAFKA_NONE) {
         on_error(fetcher, part, fetched->error);
         return KBP_OK;
@@ -226,6 +227,23 @@ static int on_fetched(void *data, const struct kb_fetched *fetched,
     return KBP_OK;
 }
 
+/*
+ * A quota: the answer has nothing.  As long as others get something, it is
+ * only not this one's turn.  The first makes place: its batch may be larger
+ * than what the quota allows at all, and would keep the others away, too.
+ */
+static void on_throttled(struct kb_fetcher *fetcher, struct kb_part *part,
+                         bool first)
+{
+    if (atomic_load(&part->moved_ms) < fetcher->fed_ms)
+        atomic_store(&part->moved_ms, fetcher->fed_ms);
+    atomic_store(&part->throttled, 1);
+    if (first)
+        kb_parts_push(&fetcher->ready, part);
+    else
+        kb_parts_push_front(&fetcher->ready, part);
+}
+
 int kb_fetch_take_answer(struct kb_fetcher *fetcher, struct kb_fetch_sent *sent,
                          struct kbp_error *err)
 {
@@ -243,19 +261,20 @@ int kb_fetch_take_answer(struct kb_fetcher *fetcher, struct kb_fetch_sent *sent,
                          on_fetched, &taking, err);
     if (throttle_ms > 0)
         kb_conn_throttled(fetcher->conn, throttle_ms);
+    if (fetcher->got_bytes > 0)
+        fetcher->fed_ms = kb_now_ms();
     /* From the last to the first, so that they keep their order in front. */
     for (i = sent->count; i-- > 0;) {
         struct kb_part *part = sent->partitions[i].user;
 
         if (sent->answered[i])
             continue;
-        if (error != KB_KAFKA_NONE) {
+        if (error != KB_KAFKA_NONE)
             on_error(fetcher, part, error);
-        } else {
-            if (throttle_ms > 0)
-                atomic_store(&part->moved_ms, kb_now_ms());
+        else if (throttle_ms > 0)
+            on_throttled(fetcher, part, i == 0);
+        else
             kb_parts_push_front(&fetcher->ready, part);
-        }
     }
     kb_answer_release(&fetcher->answer);
     if (fetcher->got_bytes > 0) {

@@ -45,6 +45,8 @@ struct kb_fetcher {
     unsigned first; /* the oldest in flight */
     unsigned in_flight;
     struct kb_budget_claim claim; /* memory for the next request */
+    int64_t fed_ms;               /* kb_now_ms() when records came last */
+    int64_t excused_ms;           /* when it was said that memory is short */
     struct kb_buf body;
     struct kb_walk walk;
     struct kb_codec_worker codecs;

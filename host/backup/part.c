@@ -32,8 +32,11 @@ struct kb_part *kb_part_new(struct kb_source_topic *topic, int32_t partition,
     part->committed = position;
     atomic_init(&part->committed_seen, position);
     atomic_init(&part->moved_ms, kb_now_ms());
+    atomic_init(&part->throttled, 0);
     atomic_init(&part->wanted_back, 0);
     part->seen_start = -1;
+    part->warned_ms = INT64_MIN / 2;
+    part->warned_of_retention_ms = INT64_MIN / 2;
     kb_coverage_init(&part->coverage, position);
     (void)pthread_mutex_init(&part->lock, NULL);
     return part;

@@ -61,6 +61,7 @@ struct kb_part {
     atomic_llong log_start;
     atomic_llong fetched;   /* the position */
     atomic_llong moved_ms;  /* kb_now_ms() of the last progress */
+    atomic_int throttled;   /* the broker's quota keeps it back, since then */
     atomic_int wanted_back; /* the engine asks its fetcher to let go */
 
     /* Collecting. */
@@ -102,9 +103,12 @@ struct kb_part {
     bool open_txn;          /* a transaction kept its end away */
     int64_t stuck_since_ms; /* at the last stable offset; 0: isn't */
     int64_t stuck_at;
-    int64_t warned_ms;
-    int64_t seen_start; /* log start at the last look, for the warning */
+    int64_t warned_ms; /* kb_now_ms() of the last warning; long ago */
+    int64_t warned_of_retention_ms;
+    int64_t seen_start; /* log start when it moved last, for the warning */
+    int64_t seen_position;
     int64_t seen_ms;
+    bool seen_moving; /* it has moved since the first look */
 };
 
 struct kb_source_topic {

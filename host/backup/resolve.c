@@ -129,12 +129,14 @@ static void finish(struct kb_engine *engine, struct kb_part *part)
 /* Asked back because nothing came any more. */
 static void on_left(struct kb_engine *engine, struct kb_part *part)
 {
+    char why[KB_STALL_TEXT];
+
     if (!part->stalled)
         return;
     finish(engine, part);
     kb_part_end(part, KB_BACKUP_INCOMPLETE, "nothing came at offset %lld: %s",
                 (long long)part->position,
-                part->why[0] ? part->why : "the broker is silent");
+                kb_stall_text(engine, part, true, why));
 }
 
 static int go_on(struct kb_engine *engine, struct kb_part *part,

@@ -13,15 +13,17 @@
 
 #define WATCH_MS 1000
 
-/* Snapshot: nothing came of a partition for so long, and it ends incomplete. */
-#define STALL_MS 120000
-
 /* Continuous: so often somebody is told of it. */
 #define REMIND_MS 300000
 
 /* The log's start comes nearer: warn when it will be there in this time. */
 #define OVERTAKE_MS 1800000
-#define LOOK_MS 60000
+
+/*
+ * Brokers move it in steps, every five minutes by default: from one to the next
+ * says how fast it is.  Only the first has nothing before it, but this.
+ */
+#define FIRST_STEP_MS 60000
 
 /* Who has the transaction open; a clause for the reason, or "". */
 static void name_culprit(struct kb_engine *engine, const struct kb_part *part,
@@ -79,10 +81,49 @@ static void open_transaction(struct kb_engine *engine, struct kb_part *part,
     atomic_store(&part->wanted_back, 1);
 }
 
+const char *kb_stall_text(const struct kb_engine *engine,
+                          const struct kb_part *part, bool let_go,
+                          char text[KB_STALL_TEXT])
+{
+    const char *client = engine->config->source.connection.client_id;
+
+    if (atomic_load(&part->throttled))
+        (void)snprintf(
+            text, KB_STALL_TEXT,
+            "the broker's quota (consumer_byte_rate of client id \"%s\") keeps "
+            "every answer back: either the batch there is larger than the "
+            "quota allows in its whole window, 10 s by default, or others use "
+            "it up; raise it (kafka-configs.sh --alter --entity-type clients "
+            "--entity-name %s --add-config consumer_byte_rate=...) to a tenth "
+            "of the topic's max.message.bytes at least, or set "
+            "source.connection.client_id to one that has its own",
+            client, client);
+    else
+        (void)snprintf(text, KB_STALL_TEXT, "%s",
+                       let_go && part->why[0] ? part->why
+                                              : "the broker is silent");
+    return text;
+}
+
+/* When it moved last, or could have begun to: our own limits are no stall. */
+static int64_t last_moved(struct kb_engine *engine, const struct kb_part *part)
+{
+    int64_t at = atomic_load(&part->moved_ms);
+    int64_t records_ms = kb_rate_free_at_ms(&engine->records_rate);
+    int64_t bytes_ms = kb_rate_free_at_ms(&engine->bytes_rate);
+
+    if (engine->config->backup.rate_limit_records_per_sec && records_ms > at)
+        at = records_ms;
+    if (engine->config->backup.rate_limit_bytes_per_sec && bytes_ms > at)
+        at = bytes_ms;
+    return at;
+}
+
 static void look_after(struct kb_engine *engine, struct kb_part *part,
                        int64_t now)
 {
-    int64_t still = now - atomic_load(&part->moved_ms);
+    int64_t still = now - last_moved(engine, part);
+    char why[KB_STALL_TEXT];
     int64_t position = atomic_load(&part->fetched);
     int64_t high = atomic_load(&part->high_watermark);
     int64_t stable = atomic_load(&part->last_stable);
@@ -104,7 +145,7 @@ static void look_after(struct kb_engine *engine, struct kb_part *part,
         return;
     }
     part->stuck_since_ms = 0;
-    if (still < STALL_MS)
+    if (still < engine->config->backup.stall_timeout_ms)
         return;
     if (part->end != KB_NO_END) {
         /* `why` is the fetcher's; it is read when that has let go. */
@@ -112,8 +153,10 @@ static void look_after(struct kb_engine *engine, struct kb_part *part,
         atomic_store(&part->wanted_back, 1);
     } else if (now - part->warned_ms >= REMIND_MS) {
         part->warned_ms = now;
-        kb_warn("%s/%d: nothing came for %lld s", part->topic->name,
-                (int)part->partition, (long long)still / 1000);
+        kb_warn("%s/%d: nothing came for %lld s at offset %lld: %s",
+                part->topic->name, (int)part->partition,
+                (long long)still / 1000, (long long)position,
+                kb_stall_text(engine, part, false, why));
     }
 }
 
@@ -123,18 +166,24 @@ static void look_at_retention(struct kb_engine *engine, struct kb_part *part,
 {
     int64_t start = atomic_load(&part->log_start);
     int64_t position = atomic_load(&part->fetched);
-    int64_t moved;
+    int64_t nearer;
     int64_t left_ms;
     char text[32];
 
-    if (start < 0 || now - part->seen_ms < LOOK_MS)
+    if (start < 0 || (part->seen_start >= 0 && start <= part->seen_start))
         return;
-    moved = part->seen_start >= 0 ? start - part->seen_start : 0;
-    if (moved > 0 && position < atomic_load(&part->high_watermark)) {
-        left_ms = (int64_t)((double)(position - start) / (double)moved *
+    /* By how much more than the backup itself has it moved since? */
+    nearer = start - part->seen_start - (position - part->seen_position);
+    if (part->seen_start >= 0 && nearer > 0 &&
+        (part->seen_moving || now - part->seen_ms >= FIRST_STEP_MS) &&
+        position < atomic_load(&part->high_watermark)) {
+        left_ms = (int64_t)((double)(position - start) / (double)nearer *
                             (double)(now - part->seen_ms));
-        if (left_ms < OVERTAKE_MS && now - part->warned_ms >= REMIND_MS) {
-            part->warned_ms = now;
+        if (left_ms < 0)
+            left_ms = 0;
+        if (left_ms < OVERTAKE_MS &&
+            now - part->warned_of_retention_ms >= REMIND_MS) {
+            part->warned_of_retention_ms = now;
             kb_engine_warn(engine,
                            "%s/%d: retention will overtake the backup in about "
                            "%s: it stands at offset %lld, and the log's start "
@@ -144,7 +193,9 @@ static void look_at_retention(struct kb_engine *engine, struct kb_part *part,
                            (long long)start);
         }
     }
+    part->seen_moving = part->seen_start >= 0;
     part->seen_start = start;
+    part->seen_position = position;
     part->seen_ms = now;
 }
 

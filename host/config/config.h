@@ -179,6 +179,8 @@ struct kb_backup_settings {
     uint64_t fetch_max_bytes;          /* of one answer; 0: by the budget */
     enum kb_isolation_setting isolation_level;
     int64_t open_transaction_timeout_ms;
+    int64_t leader_timeout_ms;           /* for a partition to be begun */
+    int64_t stall_timeout_ms;            /* nothing comes of a partition */
     uint64_t rate_limit_records_per_sec; /* 0: none; of the whole run */
     uint64_t rate_limit_bytes_per_sec;
 };

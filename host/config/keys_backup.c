@@ -166,6 +166,25 @@ static const struct kb_key backup_keys[] = {
      .max = 604800000,
      .help = "how long a run that ends waits for a transaction that is open "
              "before its end; then the backup is incomplete (exit code 3)"},
+    {.name = "leader_timeout",
+     .type = KB_KEY_MS,
+     .at = BACKUP(leader_timeout_ms),
+     .default_text = "30s",
+     .min = 100,
+     .max = 86400000,
+     .help = "how long a run that begins waits for partitions that have no "
+             "leader, or one that doesn't answer; then it goes on without "
+             "them, and ends as incomplete (exit code 3)"},
+    {.name = "stall_timeout",
+     .type = KB_KEY_MS,
+     .at = BACKUP(stall_timeout_ms),
+     .default_text = "2m",
+     .min = 1000,
+     .max = 86400000,
+     .help = "when nothing came of a partition for so long, though there is "
+             "something: it is given up as incomplete (exit code 3), or, "
+             "continuous, warned of. Waits for rate limits of this file and "
+             "for the store don't count"},
     {.name = "include_internal_topics",
      .type = KB_KEY_BOOL,
      .at = BACKUP(include_internal_topics),

@@ -319,6 +319,48 @@ case_records_deleted_during_a_run_are_a_range_with_its_reason() {
     assert_eq "the end" 60000 "$(reads chased 'parts[0]["end"]')"
 }
 
+# Retention comes nearer than the backup goes on: that is said before it is
+# there, and what is lost then is a range with its reason. Records are two
+# milliseconds apart, so the log's start moves by 500 a second once retention
+# begins, and the backup by 300.
+case_retention_that_overtakes_the_backup_is_foretold() {
+    local b=127.0.0.1 base
+    kafka_new r "$KAFKA_4" log.retention.check.interval.ms=300 \
+        log.initial.task.delay.ms=300 log.segment.delete.delay.ms=0
+    kafka_start r
+    b=$(kafka_addr r)
+    base=$((($(date +%s) - 3600) * 1000))
+    client load -b "$b" draining --records 20000 --size 80 --batch 20 \
+        --timestamp $base --step 2 \
+        --config retention.ms=-1,segment.bytes=14000
+    backup_yaml "$KB_WORK/drain.yaml" id=drain broker="$b" include=draining \
+        rate_limit_records_per_sec=300 fetch_max_bytes=8KiB \
+        commit_interval=300ms continuous=true
+    kb_start drain backup -c "$KB_WORK/drain.yaml" -f json
+    wait_until 60 drained 1500 || fail "the first 1500: $(drain_records)"
+    client set-config -b "$b" draining \
+        retention.ms=$(($(date +%s) * 1000 - base))
+    wait_until 60 grep -q "were gone" "$KB_WORK/drain.err" ||
+        fail "retention doesn't overtake it"
+    proc_signal drain TERM
+    kb_end_with "$KB_INTERRUPTED" drain 30
+    grep -nE "will overtake|were gone" "$KB_WORK/drain.err" | head -2 \
+        >"$KB_WORK/said"
+    assert_matches "what is said first" <(head -1 "$KB_WORK/said") \
+        "draining/0: retention will overtake the backup in about"
+    assert_contains "the report" "$KB_WORK/drain.out" "will overtake"
+    assert_eq "the reason of what is lost" b \
+        "$(reads drain 'parts[0]["ranges"][0][0]')"
+    assert_at_least "where that begins" 1500 \
+        "$(reads drain 'parts[0]["ranges"][0][1]')"
+    kafka_stop r
+}
+
+drain_records() { reads drain 'd[-1]["records"]'; }
+drained() { # AT_LEAST
+    [ -d "$KB_WORK/store/drain" ] && [ "$(drain_records)" -ge "$1" ]
+}
+
 # A broker without topic ids: only the last batch that was stored can tell.
 case_without_topic_ids_another_log_is_noticed() {
     kafka_new old "$KAFKA_21"

@@ -146,6 +146,34 @@ case_backup_one_of_three_killed() {
     prove_backup b3 b3
 }
 
+# Nobody leads some partitions: those end as incomplete after the times that
+# are configured, in the middle and at the beginning; the next run has them.
+case_backup_partitions_without_a_leader() {
+    local b
+    b=$(kafka_cluster_addr c)
+    client load -b "$(kafka_addr c1)" lone --partitions 6 --records 2000 \
+        --size 300 --batch 50
+    backup_yaml "$KB_WORK/lone.yaml" id=lone broker="$b" include=lone \
+        rate_limit_bytes_per_sec=600kB fetch_max_bytes=100KiB \
+        commit_interval=300ms connection="request_timeout: 4s" \
+        stall_timeout=5s leader_timeout=2s
+    kb_start lone backup -c "$KB_WORK/lone.yaml" -f json
+    sleep 1.5
+    must_run lone
+    kafka_kill c3
+    kb_end_with $KB_INCOMPLETE lone
+    assert_matches "the log" "$KB_WORK/lone.err" \
+        'lone/[0-9]: .*nothing came at offset [0-9]+: '
+    kb_run $KB_INCOMPLETE lone2 backup -c "$KB_WORK/lone.yaml" -f json
+    assert_contains "the log" "$KB_WORK/lone2.err" \
+        "its leader doesn't say where it ends"
+    kafka_start c3
+    kb_run 0 lone3 backup -c "$KB_WORK/lone.yaml" -f json
+    validate_deep lone
+    assert_contains "the archive" "$KB_WORK/validate-lone.out" \
+        "Records Validated:  12000"
+}
+
 case_restore_one_of_three_killed() {
     slow_restore r3 "$(kafka_cluster_addr c)"
     sleep 2

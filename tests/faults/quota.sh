@@ -53,4 +53,39 @@ case_restore() {
     client verify -b "$b" throttled --records $RECORDS
 }
 
+# A batch that is larger than the quota allows in all of its window never
+# comes: that is said, with what to do, and the others come all the same.
+case_batch_larger_than_the_quota() {
+    local b
+    b=$(kafka_addr k)
+    client load -b "$b" wide --records 2 --size 1000000 --batch 1 \
+        --config max.message.bytes=2000000
+    client load -b "$b" slim --partitions 3 --records 60 --size 1000 --batch 5
+    client quota -b "$b" kb-quota 0 100000
+    backup_yaml "$KB_WORK/w.yaml" id=wide broker="$b" include=wide,slim \
+        client_id=kb-quota stall_timeout=8s
+    kb_run $KB_INCOMPLETE w backup -c "$KB_WORK/w.yaml" -f json
+    assert_matches "the log" "$KB_WORK/w.err" \
+        'wide/0: .*nothing came at offset 0: .*consumer_byte_rate of client id "kb-quota".*raise it'
+    assert_eq "records" 180 "$(json_at "$KB_WORK/w.out" records)"
+    client quota -b "$b" kb-quota 0 0
+    kb_run 0 w2 backup -c "$KB_WORK/w.yaml" -f json
+    assert_eq "records without the quota" 2 \
+        "$(json_at "$KB_WORK/w2.out" records)"
+    validate_deep wide
+}
+
+# Our own limit is no stall, though a wait for it takes much longer than one.
+case_own_limit_is_no_stall() {
+    local b
+    b=$(kafka_addr k)
+    client load -b "$b" limited --partitions 2 --records 4 --size 600000 \
+        --batch 1
+    backup_yaml "$KB_WORK/l.yaml" id=limited broker="$b" include=limited \
+        rate_limit_bytes_per_sec=400kB stall_timeout=1s fetch_max_bytes=3MB
+    kb_run 0 l backup -c "$KB_WORK/l.yaml" -f json
+    assert_eq "records" 8 "$(json_at "$KB_WORK/l.out" records)"
+    validate_deep limited
+}
+
 suite_main "$@"

@@ -222,6 +222,25 @@ TEST(ArchiveLease, AStoreThatIsAwayTooLongEndsIt)
     EXPECT_NE(std::string::npos, lease.err.text().find("in time"));
 }
 
+TEST(ArchiveLease, GivingItBackEndsInTime)
+{
+    Store quick(Store::Settings{{"name", "slow"}});
+    /* To take it is done in its time; to give it back takes more calls. */
+    Store slow(Store::Settings{{"name", "slow"}, {"delay", "400ms"}});
+    kb_lease_holder holder{};
+    Lease lease;
+
+    ASSERT_EQ(KBP_OK, lease.take(slow, 2400)) << lease.err.text();
+    if (kb_lease_check(lease.l, &lease.err) != KBP_OK)
+        GTEST_SKIP() << "this machine is too slow for that";
+    int64_t began = kb_now_ms();
+    lease.give_back();
+    EXPECT_GE(kb_now_ms() - began, 1200) << "it wasn't tried for long";
+    ASSERT_EQ(KBP_OK, kb_lease_read(quick.session, "b", &holder, &lease.err))
+        << "it was given back after all";
+    kb_lease_holder_release(&holder);
+}
+
 TEST(ArchiveLease, WhatIsNoLeaseIsSaid)
 {
     Store store;

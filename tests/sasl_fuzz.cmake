@@ -27,8 +27,9 @@ if(TARGET sasl_gssapi)
 endif()
 
 if(TARGET sasl_oauthbearer)
-  set(sasl_fetch ${sasl_common}/sasl_gate.c ${sasl_common}/sasl_http.c
-    ${sasl_common}/sasl_spawn.c ${sasl_common}/sasl_json.c
+  set(sasl_fetch ${sasl_common}/sasl_gate.c ${sasl_common}/sasl_bound.c
+    ${sasl_common}/sasl_http.c ${sasl_common}/sasl_spawn.c
+    ${sasl_common}/sasl_json.c
     ${sasl_common}/sasl_base64.c ${sasl_login})
   kb_fuzz_test(sasl_oauthbearer
     SOURCES ${sasl_dir}/oauthbearer/sasl_oauthbearer.c

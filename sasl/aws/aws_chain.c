@@ -13,7 +13,7 @@
 
 /* A profile is asked with what one of its settings names. */
 struct asking {
-    const struct kb_aws_source *source;
+    struct kb_aws_source *source;
     const struct kbp_host *host;
     struct kb_aws_files files;
 };
@@ -31,29 +31,46 @@ static int32_t named(struct kb_aws_keys *keys, const char *from,
     return status;
 }
 
+/* Where a file is: as a variable says, or in the home. */
+static struct kb_aws_path path_of(const struct kb_aws_source *source,
+                                  const char *variable, const char *value,
+                                  const char *rest, struct kb_text *text)
+{
+    struct kb_aws_path at = {.wanted =
+                                 source->set.profile || source->env.profile};
+
+    kb_text_init(text, 4096);
+    if (value) {
+        kb_text_puts(text, value);
+        at.variable = variable;
+    } else if (source->env.home) {
+        kb_text_puts(text, source->env.home);
+        kb_text_puts(text, rest);
+    }
+    at.path = text->len ? text->bytes : NULL;
+    return at;
+}
+
+/* `host` is NULL if nobody is to be told of what can't be read. */
 static int32_t read_files(const struct kb_aws_source *source,
-                          struct kb_aws_files *files, struct kbp_error *err)
+                          struct kb_aws_files *files,
+                          const struct kbp_host *host, struct kbp_error *err)
 {
     const struct kb_aws_env *env = &source->env;
     struct kb_text config, credentials;
+    struct kb_aws_path at = path_of(source, "AWS_CONFIG_FILE", env->config_file,
+                                    "/.aws/config", &config);
+    struct kb_aws_path keys_at =
+        path_of(source, "AWS_SHARED_CREDENTIALS_FILE", env->credentials_file,
+                "/.aws/credentials", &credentials);
     int32_t status;
 
-    kb_text_init(&config, 4096);
-    kb_text_init(&credentials, 4096);
-    if (env->config_file) {
-        kb_text_puts(&config, env->config_file);
-    } else if (env->home) {
-        kb_text_puts(&config, env->home);
-        kb_text_puts(&config, "/.aws/config");
+    /* For a look at the region only, whatever is there will do. */
+    if (!host) {
+        at.variable = keys_at.variable = NULL;
+        at.wanted = keys_at.wanted = 0;
     }
-    if (env->credentials_file) {
-        kb_text_puts(&credentials, env->credentials_file);
-    } else if (env->home) {
-        kb_text_puts(&credentials, env->home);
-        kb_text_puts(&credentials, "/.aws/credentials");
-    }
-    status = kb_aws_files_read(files, config.len ? config.bytes : NULL,
-                               credentials.len ? credentials.bytes : NULL, err);
+    status = kb_aws_files_read(files, &at, &keys_at, host, err);
     kb_text_release(&config);
     kb_text_release(&credentials);
     return status;
@@ -187,6 +204,7 @@ static int32_t profile_role(const struct asking *ask, const char *profile,
                             struct kb_aws_keys *keys, struct kbp_error *err)
 {
     struct kb_text session, external, region, token_file;
+    int has_region;
     struct kb_aws_role role = {.arn = arn};
     struct kb_aws_keys base = {0};
     int32_t status;
@@ -199,7 +217,12 @@ static int32_t profile_role(const struct asking *ask, const char *profile,
         role.session_name = kb_text_str(&session);
     if (kb_aws_profile_get(&ask->files, profile, "external_id", &external))
         role.external_id = kb_text_str(&external);
-    if (kb_aws_profile_get(&ask->files, profile, "region", &region))
+    has_region = kb_aws_profile_get(&ask->files, profile, "region", &region);
+    if (!has_region) {
+        kb_text_clear(&region);
+        has_region = kb_aws_region(ask->source, &region);
+    }
+    if (has_region)
         role.region = kb_text_str(&region);
     if (kb_aws_profile_get(&ask->files, profile, "mfa_serial", &token_file)) {
         kbp_hint(err, "use credential_process, or a role that needs no MFA");
@@ -241,11 +264,42 @@ static int has_sso(const struct asking *ask, const char *profile)
            has(ask, profile, "sso_start_url");
 }
 
-static int has_credentials(const struct asking *ask, const char *profile)
+/*
+ * What is of credentials in a profile, be it empty: whoever wrote that meant
+ * it, and who comes after it in the chain is somebody else.  NULL for nothing.
+ */
+static const char *credential_key(const struct asking *ask, const char *profile)
 {
-    return has(ask, profile, "aws_access_key_id") ||
-           has(ask, profile, "role_arn") ||
-           has(ask, profile, "credential_process") || has_sso(ask, profile);
+    static const char *const keys[] = {
+        "aws_access_key_id", "aws_secret_access_key",   "aws_session_token",
+        "role_arn",          "web_identity_token_file", "source_profile",
+        "credential_source", "credential_process",      "sso_session",
+        "sso_start_url"};
+    size_t i;
+
+    for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (kb_aws_profile_has(&ask->files, profile, keys[i]))
+            return keys[i];
+    return NULL;
+}
+
+/* A profile from which nothing can be made of what it has. */
+static int32_t unusable(const struct asking *ask, const char *profile,
+                        int depth, struct kbp_error *err)
+{
+    const char *key = credential_key(ask, profile);
+
+    if (depth > DEPTH_MAX)
+        return kbp_fail(err, KBP_ERR_CONFIG, 0,
+                        "its source_profile leads in a circle");
+    if (!key)
+        return kbp_fail(err, KBP_ERR_CONFIG, 0, "it has no credentials in it");
+    if (!has(ask, profile, key))
+        return kbp_fail(err, KBP_ERR_CONFIG, 0, "its %s is empty", key);
+    kbp_hint(err, "complete the profile, or take %s out of it", key);
+    return kbp_fail(err, KBP_ERR_CONFIG, 0, "it has %s, but no %s", key,
+                    strncmp(key, "aws_", 4) == 0 ? "aws_access_key_id"
+                                                 : "role_arn");
 }
 
 static int32_t ask_profile(const struct asking *ask, const char *profile,
@@ -265,6 +319,9 @@ static int32_t ask_profile(const struct asking *ask, const char *profile,
                kb_aws_profile_get(&ask->files, profile, "role_arn", &value)) {
         status =
             profile_role(ask, profile, kb_text_str(&value), depth, keys, err);
+    } else if (depth <= DEPTH_MAX &&
+               kb_aws_profile_has(&ask->files, profile, "role_arn")) {
+        status = kbp_fail(err, KBP_ERR_CONFIG, 0, "its role_arn is empty");
     } else if (kb_aws_profile_get(&ask->files, profile, "aws_access_key_id",
                                   &value)) {
         status = profile_static(ask, profile, kb_text_str(&value), keys, err);
@@ -281,10 +338,7 @@ static int32_t ask_profile(const struct asking *ask, const char *profile,
                           "it is of IAM Identity Center (SSO), which isn't "
                           "supported here");
     } else {
-        status =
-            kbp_fail(err, KBP_ERR_CONFIG, 0,
-                     depth > DEPTH_MAX ? "its source_profile leads in a circle"
-                                       : "it has no credentials in it");
+        status = unusable(ask, profile, depth, err);
     }
     kb_text_release(&value);
     return status;
@@ -301,21 +355,21 @@ static int32_t from_profile(const struct asking *ask, const char *profile,
 /* ---- the chain ----------------------------------------------------------- */
 
 /* Profiles, if one is configured: 1 if so, with the result in `*status`. */
-static int by_profile(const struct kb_aws_source *source,
-                      const struct kbp_host *host, struct kb_aws_keys *keys,
-                      int32_t *status, struct kbp_error *err)
+static int by_profile(struct kb_aws_source *source, const struct kbp_host *host,
+                      struct kb_aws_keys *keys, int32_t *status,
+                      struct kbp_error *err)
 {
     const char *profile =
         source->set.profile ? source->set.profile : source->env.profile;
     struct asking ask = {.source = source, .host = host};
     int configured = 1;
 
-    *status = read_files(source, &ask.files, err);
+    *status = read_files(source, &ask.files, host, err);
     if (*status != KBP_OK)
         return 1;
     if (profile)
         *status = from_profile(&ask, profile, 0, keys, err);
-    else if (has_credentials(&ask, "default"))
+    else if (credential_key(&ask, "default"))
         *status = from_profile(&ask, "default", 0, keys, err);
     else
         configured = 0;
@@ -323,9 +377,8 @@ static int by_profile(const struct kb_aws_source *source,
     return configured;
 }
 
-int32_t kb_aws_chain(const struct kb_aws_source *source,
-                     const struct kbp_host *host, struct kb_aws_keys *keys,
-                     struct kbp_error *err)
+int32_t kb_aws_chain(struct kb_aws_source *source, const struct kbp_host *host,
+                     struct kb_aws_keys *keys, struct kbp_error *err)
 {
     const struct kb_aws_settings *set = &source->set;
     const struct kb_aws_env *env = &source->env;
@@ -344,7 +397,7 @@ int32_t kb_aws_chain(const struct kb_aws_source *source,
         return from_web_identity(source, host, keys, err);
     if (env->container_relative || env->container_full)
         return kb_aws_container(source, host, keys, err);
-    if (!env->imds_disabled || strcmp(env->imds_disabled, "true") != 0)
+    if (!env->imds_disabled || strcasecmp(env->imds_disabled, "true") != 0)
         return kb_aws_imds(source, host, keys, err);
     kbp_hint(err,
              "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE "
@@ -372,7 +425,7 @@ int kb_aws_region(const struct kb_aws_source *source, struct kb_text *region)
                                                 : env->default_region);
         return region->status == KBP_OK;
     }
-    if (read_files(source, &files, &ignored) == KBP_OK) {
+    if (read_files(source, &files, NULL, &ignored) == KBP_OK) {
         there = kb_aws_profile_get(&files, profile, "region", region);
         kb_aws_files_release(&files);
     }

@@ -59,6 +59,7 @@ int32_t kb_aws_keys_copy(struct kb_aws_keys *to, const struct kb_aws_keys *from,
 
     if (status == KBP_OK) {
         to->end_ms = from->end_ms;
+        to->serial = from->serial;
         memcpy(to->from, from->from, sizeof to->from);
     }
     return status;

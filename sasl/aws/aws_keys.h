@@ -12,6 +12,7 @@ struct kb_aws_keys {
     char *secret_key;
     char *session_token; /* or NULL: they are for good */
     int64_t end_ms;      /* monotonic; INT64_MAX for never */
+    uint64_t serial;     /* tells one fetch from the next; 0 before it */
     char from[96];       /* "profile backup", for messages */
 };
 

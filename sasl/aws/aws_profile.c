@@ -2,6 +2,7 @@
 /* aws_profile.c - ~/.aws/config and ~/.aws/credentials. */
 #include "aws_profile.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "../common/sasl_file.h"
@@ -135,27 +136,56 @@ int kb_aws_profile_get(const struct kb_aws_files *files, const char *profile,
     return value->status == KBP_OK;
 }
 
-static int32_t read_one(const char *what, const char *path,
-                        struct kb_text *text, struct kbp_error *err)
+int kb_aws_profile_has(const struct kb_aws_files *files, const char *profile,
+                       const char *key)
 {
-    int32_t status = KBP_ERR_NOT_FOUND;
+    struct run ignored;
 
-    kb_text_init(text, FILE_MAX);
-    if (path)
-        status = kb_file_read(what, path, text, err);
-    return status == KBP_ERR_NOT_FOUND ? KBP_OK : status;
+    return look(&files->credentials, 0, profile, key, &ignored) ||
+           look(&files->config, 1, profile, key, &ignored);
 }
 
-int32_t kb_aws_files_read(struct kb_aws_files *files, const char *config_path,
-                          const char *credentials_path, struct kbp_error *err)
+static int32_t read_one(const struct kb_aws_path *at, const char *what,
+                        struct kb_text *text, const struct kbp_host *host,
+                        struct kbp_error *err)
+{
+    struct kbp_error why = {.struct_size = sizeof why};
+    int32_t status;
+
+    kb_text_init(text, FILE_MAX);
+    if (!at->path)
+        return KBP_OK;
+    status =
+        kb_file_read(at->variable ? at->variable : what, at->path, text, &why);
+    if (status == KBP_ERR_NOT_FOUND) {
+        if (!at->variable)
+            return KBP_OK;
+        status = KBP_ERR_CONFIG;
+    }
+    if (status != KBP_OK && !at->variable && !at->wanted &&
+        (why.native == EACCES || why.native == EPERM)) {
+        if (host)
+            kbp_log(host, KBP_LOG_DEBUG, "it is left out: %s", why.message);
+        return KBP_OK;
+    }
+    if (status == KBP_OK)
+        return KBP_OK;
+    kbp_hint(err, "%s", why.hint);
+    return kbp_fail(err, status, why.native, "%s", why.message);
+}
+
+int32_t kb_aws_files_read(struct kb_aws_files *files,
+                          const struct kb_aws_path *config,
+                          const struct kb_aws_path *credentials,
+                          const struct kbp_host *host, struct kbp_error *err)
 {
     int32_t status;
 
     memset(files, 0, sizeof *files);
-    status = read_one("the AWS config", config_path, &files->config, err);
+    status = read_one(config, "the AWS config", &files->config, host, err);
     if (status == KBP_OK)
-        status = read_one("the AWS credentials file", credentials_path,
-                          &files->credentials, err);
+        status = read_one(credentials, "the AWS credentials file",
+                          &files->credentials, host, err);
     if (status != KBP_OK)
         kb_aws_files_release(files);
     return status;

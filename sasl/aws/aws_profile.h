@@ -5,14 +5,29 @@
 
 #include "../common/sasl_text.h"
 
-/* The two files as they were read; each may be missing. */
+/* The two files as they were read; each may be empty. */
 struct kb_aws_files {
     struct kb_text config;
     struct kb_text credentials;
 };
 
-int32_t kb_aws_files_read(struct kb_aws_files *files, const char *config_path,
-                          const char *credentials_path, struct kbp_error *err);
+/* Where one of them is.  All zero for nowhere. */
+struct kb_aws_path {
+    const char *path;
+    const char *variable; /* that names it; NULL for where it is by default */
+    int wanted;           /* by the user, who named a profile */
+};
+
+/*
+ * A file that a variable names has to be there.  At the default place it
+ * doesn't have to, and if it may not be read, as somebody else's, that is
+ * logged at debug and counts as not there, unless it is wanted.  `host` may be
+ * NULL.
+ */
+int32_t kb_aws_files_read(struct kb_aws_files *files,
+                          const struct kb_aws_path *config,
+                          const struct kb_aws_path *credentials,
+                          const struct kbp_host *host, struct kbp_error *err);
 void kb_aws_files_release(struct kb_aws_files *files);
 
 /* Whether either file has the profile. */
@@ -25,5 +40,9 @@ int kb_aws_profile_exists(const struct kb_aws_files *files,
  */
 int kb_aws_profile_get(const struct kb_aws_files *files, const char *profile,
                        const char *key, struct kb_text *value);
+
+/* Whether a profile has the setting, be it empty. */
+int kb_aws_profile_has(const struct kb_aws_files *files, const char *profile,
+                       const char *key);
 
 #endif

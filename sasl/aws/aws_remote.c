@@ -181,8 +181,30 @@ static void imds_url(const struct kb_aws_source *source, const char *path,
     kb_text_puts(url, path);
 }
 
+/*
+ * Nobody there.  If there never was, this is no instance, and nothing was
+ * configured; else it will be there again.
+ */
+static int32_t imds_silent(const struct kb_aws_source *source,
+                           struct kbp_error *err)
+{
+    if (source->imds_answered) {
+        err->status = KBP_ERR_IO;
+        return KBP_ERR_IO;
+    }
+    kbp_hint(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+                  "AWS_PROFILE or sasl_aws_profile; on an instance, check "
+                  "that its metadata is on, and in a container that the hop "
+                  "limit is 2 or more");
+    err->status = KBP_ERR_CONFIG;
+    kb_aws_wrap("no AWS credentials are configured (settings, environment, "
+                "profile, web identity, container), and no instance metadata",
+                err);
+    return KBP_ERR_CONFIG;
+}
+
 /* "X-aws-ec2-metadata-token: ..." of a new session. */
-static int32_t imds_token(const struct kb_aws_source *source,
+static int32_t imds_token(struct kb_aws_source *source,
                           const struct kbp_host *host, struct kb_text *url,
                           struct kb_text *header, struct kbp_error *err)
 {
@@ -193,22 +215,11 @@ static int32_t imds_token(const struct kb_aws_source *source,
     status = get(host, "PUT", kb_text_str(url),
                  "X-aws-ec2-metadata-token-ttl-seconds: 21600", source, &answer,
                  err);
-    if (status != KBP_OK) {
-        /* Nobody there: this is no instance, and nothing was configured. */
-        if (status == KBP_ERR_IO || status == KBP_ERR_TIMEOUT) {
-            kbp_hint(err,
-                     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                     "AWS_PROFILE or sasl_aws_profile; on an instance, check "
-                     "that its metadata is on, and in a container that the hop "
-                     "limit is 2 or more");
-            err->status = status = KBP_ERR_CONFIG;
-            kb_aws_wrap("no AWS credentials are configured (settings, "
-                        "environment, profile, web identity, container), and "
-                        "no instance metadata",
-                        err);
-        }
-        return status;
-    }
+    if (status != KBP_OK)
+        return status == KBP_ERR_IO || status == KBP_ERR_TIMEOUT
+                   ? imds_silent(source, err)
+                   : status;
+    source->imds_answered = 1;
     if (answer.status != 200)
         status = not_ok(kb_text_str(url), &answer, err);
     else if (!answer.body.len || strpbrk(kb_text_str(&answer.body), "\r\n") ||
@@ -277,9 +288,8 @@ static int32_t imds_keys(const struct kb_aws_source *source,
     return status;
 }
 
-int32_t kb_aws_imds(const struct kb_aws_source *source,
-                    const struct kbp_host *host, struct kb_aws_keys *keys,
-                    struct kbp_error *err)
+int32_t kb_aws_imds(struct kb_aws_source *source, const struct kbp_host *host,
+                    struct kb_aws_keys *keys, struct kbp_error *err)
 {
     struct kb_text url, header, role;
     int32_t status;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/sasl_bound.h"
 #include "../common/sasl_clock.h"
 #include "aws_profile.h"
 
@@ -125,6 +126,7 @@ static int32_t fetch(struct kb_aws_source *source, const struct kbp_host *host,
     if (status != KBP_OK)
         return status;
     now = kb_mono_ms();
+    found.serial = ++source->fetched;
     kb_aws_keys_release(&source->kept);
     source->kept = found;
     if (found.end_ms == INT64_MAX) {
@@ -143,18 +145,26 @@ int32_t kb_aws_get(struct kb_aws_source *source, const struct kbp_host *host,
                    struct kb_aws_keys *keys, struct kbp_error *err)
 {
     int32_t status = kb_gate_enter(&source->gate, host, err);
+    const struct kbp_host *hurried = host;
+    struct kb_bound bound;
+    int64_t now, spare; /* for how long the old ones may still be used */
 
     if (status != KBP_OK)
         return status;
-    if (!source->kept.access_key || kb_mono_ms() >= source->kept_renew_ms)
-        status = fetch(source, host, err);
-    if (status != KBP_OK && status != KBP_ERR_CANCELLED &&
-        source->kept.access_key &&
-        source->kept.end_ms > kb_mono_ms() + LAST_USE_MS) {
+    now = kb_mono_ms();
+    spare =
+        source->kept.access_key ? source->kept.end_ms - LAST_USE_MS - now : 0;
+    if (spare > 0)
+        hurried = kb_bound_host(&bound, host, KB_HURRY_MS);
+    if (!source->kept.access_key || now >= source->kept_renew_ms)
+        status = fetch(source, hurried, err);
+    if (status != KBP_OK && status != KBP_ERR_CANCELLED && spare > 0) {
         kbp_log(host, KBP_LOG_WARN,
                 "the AWS credentials can't be renewed yet, and are used up to "
                 "their end: %s",
                 err->message);
+        source->kept_renew_ms =
+            kb_gate_again_ms(err, source->kept.end_ms - LAST_USE_MS);
         status = KBP_OK;
     }
     if (status == KBP_OK)
@@ -163,12 +173,14 @@ int32_t kb_aws_get(struct kb_aws_source *source, const struct kbp_host *host,
     return status;
 }
 
-void kb_aws_distrust(struct kb_aws_source *source, const struct kbp_host *host)
+void kb_aws_distrust(struct kb_aws_source *source, const struct kbp_host *host,
+                     uint64_t serial)
 {
     struct kbp_error ignored = {.struct_size = sizeof ignored};
 
     if (kb_gate_enter(&source->gate, host, &ignored) != KBP_OK)
         return;
-    kb_aws_keys_release(&source->kept);
+    if (source->kept.serial == serial)
+        kb_aws_keys_release(&source->kept);
     kb_gate_leave(&source->gate, KBP_OK, &ignored);
 }

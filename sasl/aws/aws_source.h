@@ -67,8 +67,11 @@ struct kb_aws_source {
     struct kb_aws_settings set;
     struct kb_aws_env env;
     struct kb_gate gate;
-    struct kb_aws_keys kept; /* within the gate only */
+    /* Within the gate only. */
+    struct kb_aws_keys kept;
     int64_t kept_renew_ms;
+    uint64_t fetched;  /* that often; the serial of the last ones */
+    int imds_answered; /* so this is an instance */
 };
 
 /*
@@ -84,8 +87,12 @@ void kb_aws_source_close(struct kb_aws_source *source);
 int32_t kb_aws_get(struct kb_aws_source *source, const struct kbp_host *host,
                    struct kb_aws_keys *keys, struct kbp_error *err);
 
-/* They were refused: get new ones the next time.  [any] */
-void kb_aws_distrust(struct kb_aws_source *source, const struct kbp_host *host);
+/*
+ * Those of this serial were refused: if they are still the ones that are kept,
+ * get new ones the next time.  [any]
+ */
+void kb_aws_distrust(struct kb_aws_source *source, const struct kbp_host *host,
+                     uint64_t serial);
 
 /*
  * Append the region that settings, environment or profile name; 0 if none
@@ -98,9 +105,8 @@ int kb_aws_region(const struct kb_aws_source *source, struct kb_text *region);
 int32_t kb_aws_container(const struct kb_aws_source *source,
                          const struct kbp_host *host, struct kb_aws_keys *keys,
                          struct kbp_error *err);
-int32_t kb_aws_imds(const struct kb_aws_source *source,
-                    const struct kbp_host *host, struct kb_aws_keys *keys,
-                    struct kbp_error *err);
+int32_t kb_aws_imds(struct kb_aws_source *source, const struct kbp_host *host,
+                    struct kb_aws_keys *keys, struct kbp_error *err);
 
 struct kb_aws_role {
     const char *arn;
@@ -123,9 +129,8 @@ int32_t kb_aws_web_identity(const struct kb_aws_source *source,
                             struct kbp_error *err);
 
 /* The first part of the chain that is configured.  Not kept. */
-int32_t kb_aws_chain(const struct kb_aws_source *source,
-                     const struct kbp_host *host, struct kb_aws_keys *keys,
-                     struct kbp_error *err);
+int32_t kb_aws_chain(struct kb_aws_source *source, const struct kbp_host *host,
+                     struct kb_aws_keys *keys, struct kbp_error *err);
 
 /* Put `from` before the error's message: "profile backup: ..." */
 void kb_aws_wrap(const char *from, struct kbp_error *err);

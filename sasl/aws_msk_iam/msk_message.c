@@ -39,19 +39,54 @@ static int is_region(const char *label, size_t len)
     return 1;
 }
 
+/* Whether the `len` bytes at `name` end with `with`, and how long that is. */
+static size_t ends_with(const char *name, size_t len, const char *with)
+{
+    size_t n = strlen(with);
+
+    return len > n && memcmp(name + len - n, with, n) == 0 ? n : 0;
+}
+
+/* Where the label begins that ends at `len`. */
+static size_t label_start(const char *name, size_t len)
+{
+    while (len && name[len - 1] != '.')
+        len--;
+    return len;
+}
+
+/*
+ * From the right, as what stands on the left is the user's: a cluster may well
+ * be called "demo-cluster-1", which looks like a region.
+ */
 int kb_msk_region(const char *host, struct kb_text *region)
 {
-    while (*host) {
-        size_t len = strcspn(host, ".");
+    static const char *const suffixes[] = {
+        ".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"};
+    static const char *const services[] = {".kafka", ".kafka-serverless"};
+    char name[256];
+    size_t len = strlen(host), from, i, cut = 0, of_msk = 0;
 
-        if (is_region(host, len)) {
-            kb_text_add(region, host, len);
-            return region->status == KBP_OK;
-        }
-        host += len;
-        host += *host == '.';
-    }
-    return 0;
+    if (len >= sizeof name)
+        return 0;
+    for (i = 0; i < len; i++)
+        name[i] =
+            (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] | 0x20 : host[i]);
+    len -= len && name[len - 1] == '.';
+    for (i = 0; i < sizeof suffixes / sizeof suffixes[0] && !cut; i++)
+        cut = ends_with(name, len, suffixes[i]);
+    if (!cut)
+        return 0;
+    len -= cut;
+    from = label_start(name, len);
+    if (!from || !is_region(name + from, len - from))
+        return 0;
+    for (i = 0; i < sizeof services / sizeof services[0]; i++)
+        of_msk += ends_with(name, from - 1, services[i]);
+    if (!of_msk)
+        return 0;
+    kb_text_add(region, name + from, len - from);
+    return region->status == KBP_OK;
 }
 
 static const struct kb_aws_param connect_query[] = {{"Action", ACTION}};
@@ -127,8 +162,8 @@ int32_t kb_msk_token(const struct kb_aws_keys *keys, const char *region,
     char host[160];
     int32_t status;
 
-    (void)snprintf(host, sizeof host, "kafka.%.64s.amazonaws.com%s", region,
-                   strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
+    /* In China, too: AWS's own signers know no other, and so do brokers. */
+    (void)snprintf(host, sizeof host, "kafka.%.64s.amazonaws.com", region);
     status = presign(keys, host, region, when, &sig, err);
     if (status != KBP_OK)
         return status;

@@ -10,8 +10,8 @@
 #define KB_MSK_EXPIRES_S 900u
 
 /*
- * Append the region in a broker's name: "b-1.x.kafka.us-east-1.amazonaws.com";
- * 0 if there is none.
+ * Append the region in a broker's name, "b-1.x.kafka.us-east-1.amazonaws.com";
+ * 0 if it isn't a name that MSK gives.
  */
 int kb_msk_region(const char *host, struct kb_text *region);
 

@@ -39,11 +39,12 @@ struct kbp_sasl_session {
     char who[96];  /* ... and where it is from */
     char refusal[256];
     int64_t end_ms;
+    uint64_t serial; /* of the keys; 0 before they were got */
 };
 
 static const struct kbp_option msk_options[] = {
     {.name = "sasl_aws_region",
-     .help = "the region, where the broker's name doesn't have it in it"},
+     .help = "the region, for brokers whose names aren't MSK's"},
     {.name = "sasl_aws_profile",
      .help = "the profile of ~/.aws/config to use, before the environment"},
     {.name = "sasl_aws_access_key_id",
@@ -243,6 +244,7 @@ static int32_t send_request(struct kbp_sasl_session *s, struct kbp_sink *out,
     (void)snprintf(s->key, sizeof s->key, "%.128s", keys.access_key);
     (void)snprintf(s->who, sizeof s->who, "%s", keys.from);
     s->end_ms = keys.end_ms;
+    s->serial = keys.serial;
     /* A token is good for that long; the other mechanism's session isn't. */
     if (s->sasl->bearer &&
         s->end_ms - kb_mono_ms() > (int64_t)KB_MSK_EXPIRES_S * 1000)
@@ -315,7 +317,7 @@ static int32_t msk_explain(struct kbp_sasl_session *session,
 {
     char who[400];
 
-    kb_aws_distrust(&session->sasl->source, session->host);
+    kb_aws_distrust(&session->sasl->source, session->host, session->serial);
     (void)snprintf(who, sizeof who,
                    "the AWS access key %.128s (from %s, signed for %s)",
                    session->key, session->who, session->region);

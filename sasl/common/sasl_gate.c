@@ -7,6 +7,10 @@
 
 #include <kafka-backup/util.h>
 
+#include "sasl_clock.h"
+
+/* Between two attempts to renew what can still be used. */
+#define PAUSE_MS 10000
 /* A host is asked that often whether to go on, as plugin.h wants. */
 #define POLL_NS 100000000L
 
@@ -64,6 +68,7 @@ int32_t kb_gate_enter(struct kb_gate *gate, const struct kbp_host *host,
 {
     int32_t status = KBP_OK;
     uint64_t awaited;
+    int64_t pause;
 
     (void)pthread_mutex_lock(&gate->lock);
     while (gate->busy) {
@@ -82,10 +87,16 @@ int32_t kb_gate_enter(struct kb_gate *gate, const struct kbp_host *host,
             return status;
         }
     }
-    gate->busy = 1;
-    gate->turn++;
+    pause = gate->pause_end_ms ? gate->pause_end_ms - kb_mono_ms() : 0;
+    if (pause > 0) {
+        status = pass_on(&gate->why, err);
+        err->retry_after_ms = (uint32_t)pause;
+    } else {
+        gate->busy = 1;
+        gate->turn++;
+    }
     (void)pthread_mutex_unlock(&gate->lock);
-    return KBP_OK;
+    return status;
 }
 
 void kb_gate_leave(struct kb_gate *gate, int32_t status,
@@ -93,6 +104,7 @@ void kb_gate_leave(struct kb_gate *gate, int32_t status,
 {
     (void)pthread_mutex_lock(&gate->lock);
     gate->busy = 0;
+    gate->pause_end_ms = 0;
     /* Its own end of time says nothing about that of the others. */
     if (status != KBP_OK && status != KBP_ERR_CANCELLED &&
         status != KBP_ERR_TIMEOUT) {
@@ -101,7 +113,18 @@ void kb_gate_leave(struct kb_gate *gate, int32_t status,
                err->struct_size < sizeof gate->why ? err->struct_size
                                                    : sizeof gate->why);
         gate->why.struct_size = sizeof gate->why;
+        if (gate->why.retry_after_ms)
+            gate->pause_end_ms = kb_mono_ms() + gate->why.retry_after_ms;
     }
     (void)pthread_cond_broadcast(&gate->left);
     (void)pthread_mutex_unlock(&gate->lock);
+}
+
+int64_t kb_gate_again_ms(const struct kbp_error *err, int64_t last_ms)
+{
+    int64_t pause =
+        err->retry_after_ms > PAUSE_MS ? err->retry_after_ms : PAUSE_MS;
+    int64_t again = kb_mono_ms() + pause;
+
+    return again < last_ms ? again : last_ms;
 }

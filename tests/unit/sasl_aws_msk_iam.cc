@@ -6,6 +6,10 @@
  */
 #include <gtest/gtest.h>
 
+#include <memory>
+
+#include <sys/stat.h>
+
 #include "plugin_harness.h"
 #include "tiny_http.h"
 
@@ -198,6 +202,8 @@ TEST_F(AwsChain, TheFirstThatIsConfiguredIsUsed)
     int32_t status;
     EXPECT_TRUE(has(key({}, &status), "there are no AWS credentials"));
     EXPECT_EQ(status, KBP_ERR_CONFIG);
+    setenv("AWS_EC2_METADATA_DISABLED", "TRUE", 1);
+    EXPECT_TRUE(has(key({}, &status), "there are no AWS credentials"));
 }
 
 TEST_F(AwsChain, NeverFallsThroughASourceThatFails)
@@ -224,7 +230,14 @@ TEST_F(AwsChain, NeverFallsThroughASourceThatFails)
           "sso_session = x", "role_arn = arn:x\nsource_profile = none",
           "role_arn = arn:x\ncredential_source = Moon",
           "role_arn = arn:x\nsource_profile = default",
-          "role_arn = arn:x\nsource_profile = default\nmfa_serial = m"}) {
+          "role_arn = arn:x\nsource_profile = default\nmfa_serial = m",
+          /* What is half there is configured, too. */
+          "aws_secret_access_key = s", "aws_session_token = t",
+          "aws_access_key_id =",
+          "aws_access_key_id =\naws_secret_access_key = s",
+          "web_identity_token_file = /x", "source_profile = default",
+          "role_arn =", "credential_process =",
+          "role_arn =\naws_access_key_id = A\naws_secret_access_key = s"}) {
         files(std::string("[default]\n") + broken + "\n");
         says = key({}, &status);
         EXPECT_LT(status, 0) << broken;
@@ -252,6 +265,59 @@ TEST_F(AwsChain, NeverFallsThroughASourceThatFails)
     EXPECT_TRUE(has(says, "container")) << says;
     EXPECT_EQ(asked("/container"), 1u);
     EXPECT_EQ(asked("/latest"), 0u);
+}
+
+TEST_F(AwsChain, AFileThatAVariableNamesHasToBeThere)
+{
+    int32_t status;
+    std::string says;
+
+    container(); /* works, and must not be asked */
+    for (const char *variable :
+         {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"}) {
+        setenv(variable, (dir.path + "/none").c_str(), 1);
+        says = key({}, &status);
+        EXPECT_EQ(status, KBP_ERR_CONFIG) << says;
+        EXPECT_TRUE(has(says, std::string(variable) + " " + dir.path +
+                                  "/none does not exist"))
+            << says;
+        unsetenv(variable);
+    }
+    EXPECT_EQ(asked("/container"), 0u);
+}
+
+/* As with AWS's tools: a service that runs as another user has none. */
+TEST_F(AwsChain, FilesAtTheDefaultPlaceThatMayNotBeReadDontCount)
+{
+    uid_t me = geteuid();
+    int32_t status;
+    std::string says;
+
+    container();
+    ASSERT_EQ(chmod(dir.path.c_str(), 0), 0);
+    if (me == 0) {
+        ASSERT_EQ(seteuid(65534), 0);
+    }
+    {
+        Sasl sasl(plugin, "AWS_MSK_IAM", {});
+        Handshake h(sasl, KBP_SASL_TLS, vector_host);
+        EXPECT_EQ(h.start(), KBP_OK) << h.err.text();
+        EXPECT_TRUE(has(h.host.logged(), "3 it is left out: the AWS config " +
+                                             dir.path + "/.aws/config can't"))
+            << h.host.logged();
+    }
+    /* Unless they are what the user means. */
+    says = key({{"sasl_aws_profile", "p"}}, &status);
+    EXPECT_EQ(status, KBP_ERR_CONFIG);
+    EXPECT_TRUE(has(says, "/.aws/config can't be read")) << says;
+    setenv("AWS_CONFIG_FILE", (dir.path + "/.aws/config").c_str(), 1);
+    says = key({}, &status);
+    EXPECT_EQ(status, KBP_ERR_CONFIG);
+    EXPECT_TRUE(has(says, "AWS_CONFIG_FILE")) << says;
+    if (me == 0) {
+        ASSERT_EQ(seteuid(me), 0);
+    }
+    ASSERT_EQ(chmod(dir.path.c_str(), 0700), 0);
 }
 
 TEST_F(AwsChain, WebIdentitySendsTheTokenOfTheFile)
@@ -321,11 +387,32 @@ TEST_F(AwsChain, ImdsSaysWhatIsMissing)
     EXPECT_TRUE(has(says, "no AWS credentials are configured")) << says;
 }
 
+/* Once they were there, it is a passing fault: the host tries again. */
+TEST_F(AwsChain, ImdsThatFallsSilentIsTriedAgain)
+{
+    auto imds = std::make_unique<Http>(
+        [this](const Http::Request &r) { return answer(r); });
+    setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds->url("").c_str(), 1);
+    Sasl sasl(plugin, "AWS_MSK_IAM", {});
+    {
+        Handshake h(sasl, KBP_SASL_TLS, vector_host);
+        ASSERT_EQ(h.start(), KBP_OK) << h.err.text();
+        (void)h.explain(58, "no");
+    }
+    imds.reset();
+    int32_t status;
+    std::string says = key(sasl, &status);
+    EXPECT_EQ(status, KBP_ERR_IO) << says;
+    EXPECT_TRUE(has(says, "instance metadata: ")) << says;
+    EXPECT_FALSE(has(says, "no AWS credentials are configured")) << says;
+}
+
 TEST_F(AwsChain, ProfilesLeadToOtherSources)
 {
     files("[profile a]\nrole_arn = arn:a\nsource_profile = b\n"
           "external_id = ext\nrole_session_name = me\nregion = eu-north-1\n"
           "[profile b]\naws_access_key_id = B\naws_secret_access_key = s\n"
+          "[profile no-region]\nrole_arn = arn:n\nsource_profile = b\n"
           "[profile self]\nrole_arn = arn:s\nsource_profile = self\n"
           "aws_access_key_id = SELF\naws_secret_access_key = s\n"
           "[profile ecs]\nrole_arn = arn:c\ncredential_source = EcsContainer\n"
@@ -350,6 +437,10 @@ TEST_F(AwsChain, ProfilesLeadToOtherSources)
     EXPECT_EQ(key({{"sasl_aws_profile", "self"}}), "ROLE");
     EXPECT_TRUE(
         has(server.requests()[1].headers["authorization"], "Credential=SELF/"));
+    EXPECT_EQ(key({{"sasl_aws_profile", "no-region"}}), "ROLE");
+    EXPECT_TRUE(has(server.requests()[2].headers["authorization"],
+                    "/eu-west-1/sts/aws4_request"))
+        << server.requests()[2].headers["authorization"];
     EXPECT_EQ(key({{"sasl_aws_profile", "ecs"}}), "ROLE");
     EXPECT_EQ(asked("/container"), 1u);
     EXPECT_EQ(server.requests().back().headers["x-amz-security-token"],
@@ -403,6 +494,24 @@ TEST_F(AwsChain, KeepsCredentialsAndRenewsThemBeforeTheirEnd)
     EXPECT_EQ(key(sasl), "CONTAINER");
     EXPECT_EQ(asked("/container"), 2u);
     EXPECT_EQ(key(sasl), "CONTAINER");
+    EXPECT_EQ(asked("/container"), 2u);
+}
+
+TEST_F(AwsChain, ManyRefusalsOfTheSameCredentialsAreOneReasonToAskAgain)
+{
+    container();
+    Sasl sasl(plugin, "AWS_MSK_IAM", {});
+    std::vector<std::unique_ptr<Handshake>> all;
+
+    for (int i = 0; i < 8; i++) {
+        all.push_back(
+            std::make_unique<Handshake>(sasl, KBP_SASL_TLS, vector_host));
+        ASSERT_EQ(all[i]->start(), KBP_OK);
+    }
+    for (auto &h : all) {
+        EXPECT_EQ(h->explain(58, "Access denied"), KBP_ERR_AUTH);
+        EXPECT_EQ(key(sasl), "CONTAINER");
+    }
     EXPECT_EQ(asked("/container"), 2u);
 }
 
@@ -506,6 +615,13 @@ TEST_F(AwsChain, TheRegionComesFromNameSettingEnvironmentOrProfile)
               "us-east-1");
     EXPECT_EQ(region({{"sasl_aws_region", "eu-west-3"}}, "kafka.corp"),
               "eu-west-3");
+    /* A name that isn't MSK's says nothing, whatever it looks like. */
+    EXPECT_EQ(region({{"sasl_aws_region", "eu-west-3"}},
+                     "b-1.kafka.us-east-1.example.com"),
+              "eu-west-3");
+    EXPECT_EQ(region({}, "b-1.demo-cluster-1.x.c2.kafka.us-east-1."
+                         "amazonaws.com"),
+              "us-east-1");
     EXPECT_TRUE(has(region({}, "kafka.corp"), "region isn't known"));
     EXPECT_TRUE(has(region({}, "kafka.corp"), "sasl_aws_region"));
     files("[default]\nregion = eu-south-1\n");

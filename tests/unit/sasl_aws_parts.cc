@@ -193,6 +193,20 @@ TEST(MskMessage, SignsTheTokenOfTheOauthbearerFlavour)
         << url;
 }
 
+/* AWS's signers for Java, Python and Go have one host name for all regions. */
+TEST(MskMessage, SignsForTheSameHostInChina)
+{
+    Keys keys(example_key, example_secret, nullptr);
+    kbt::Error err;
+    Text out;
+
+    ASSERT_EQ(
+        kb_msk_token(&keys, "cn-north-1", "agent", vector_time, &out, &err),
+        KBP_OK);
+    EXPECT_TRUE(has(bearer_url(out.str()),
+                    "https://kafka.cn-north-1.amazonaws.com/?Action="));
+}
+
 TEST(MskMessage, FindsTheRegionInABrokersName)
 {
     auto region = [](const char *host) {
@@ -210,6 +224,22 @@ TEST(MskMessage, FindsTheRegionInABrokersName)
               "cn-north-1");
     EXPECT_EQ(region("b-1.a.b.c2.kafka.eusc-de-east-1.amazonaws.eu"),
               "eusc-de-east-1");
+    /* What looks like a region on the left is the user's name for it. */
+    EXPECT_EQ(region("b-1.demo-cluster-1.x1.c2.kafka.us-east-1.amazonaws.com"),
+              "us-east-1");
+    EXPECT_EQ(region("b-1.iam.eu-west-1.x1.c2.kafka.us-east-1.amazonaws.com"),
+              "us-east-1");
+    EXPECT_EQ(region("B-1.X.C2.KAFKA.US-EAST-1.AMAZONAWS.COM."), "us-east-1");
+    /* Not MSK's names, so the settings say it. */
+    for (const char *other :
+         {"b-1.us-east-1.example.com", "b-1.c2.kafka.us-east-1.example.com",
+          "ec2-1-2-3-4.us-east-1.compute.amazonaws.com",
+          "b-1.notkafka.us-east-1.amazonaws.com",
+          "nlb-1.elb.us-east-1.amazonaws.com", "kafka.us-east-1.amazonaws.com",
+          "us-east-1.amazonaws.com", "amazonaws.com", ".amazonaws.com",
+          "b-1.kafka..amazonaws.com", "us-east-1"})
+        EXPECT_EQ(region(other), "none") << other;
+    EXPECT_EQ(region(std::string(300, 'a').c_str()), "none");
     EXPECT_EQ(region("kafka.example.com"), "none");
     EXPECT_EQ(region("b-1.kafka-1.x"), "none");
     EXPECT_EQ(region("10.0.0.1"), "none");
@@ -295,9 +325,9 @@ TEST(AwsProfile, ReadsBothFilesAsAwsDoes)
                                 " aws_secret_access_key = indented\n"
                                 "[profile default]\nregion = wrong");
 
-    ASSERT_EQ(
-        kb_aws_files_read(&files, config.c_str(), credentials.c_str(), &err),
-        KBP_OK);
+    struct kb_aws_path at = {config.c_str(), nullptr, 0},
+                       keys_at = {credentials.c_str(), nullptr, 0};
+    ASSERT_EQ(kb_aws_files_read(&files, &at, &keys_at, nullptr, &err), KBP_OK);
     auto get = [&](const char *profile, const char *key) {
         Text value;
         return kb_aws_profile_get(&files, profile, key, &value) ? value.str()
@@ -314,8 +344,12 @@ TEST(AwsProfile, ReadsBothFilesAsAwsDoes)
     EXPECT_EQ(get("x", "region"), "none");
     EXPECT_TRUE(kb_aws_profile_exists(&files, "two words"));
     EXPECT_FALSE(kb_aws_profile_exists(&files, "none"));
+    EXPECT_TRUE(kb_aws_profile_has(&files, "default", "s3"));
+    EXPECT_FALSE(kb_aws_profile_has(&files, "backup", "s3"));
     kb_aws_files_release(&files);
-    ASSERT_EQ(kb_aws_files_read(&files, "/no/config", nullptr, &err), KBP_OK);
+    at.path = "/no/config";
+    keys_at.path = nullptr;
+    ASSERT_EQ(kb_aws_files_read(&files, &at, &keys_at, nullptr, &err), KBP_OK);
     EXPECT_FALSE(kb_aws_profile_exists(&files, "default"));
     kb_aws_files_release(&files);
 }

@@ -54,6 +54,21 @@ if(TARGET sasl_aws_msk_iam)
           ${CMAKE_DL_LIBS})
 endif()
 
+if(TARGET sasl_aws_msk_iam AND TARGET sasl_oauthbearer)
+  set(sasl_renew oauthbearer/oauth_token.c oauthbearer/oauth_oidc.c
+    oauthbearer/oauth_message.c aws/aws_keys.c aws/aws_sigv4.c aws/aws_profile.c
+    aws/aws_source.c aws/aws_chain.c aws/aws_sts.c aws/aws_remote.c
+    common/sasl_gate.c common/sasl_bound.c common/sasl_http.c
+    common/sasl_spawn.c common/sasl_json.c common/sasl_base64.c
+    common/sasl_text.c common/sasl_file.c common/sasl_login.c)
+  list(TRANSFORM sasl_renew PREPEND ${sasl_dir}/)
+  kb_unit_test(sasl_renew SOURCES ${sasl_renew}
+    LINKS KafkaBackup::Plugin PkgConfig::CURL PkgConfig::JANSSON OpenSSL::Crypto
+          Threads::Threads ${CMAKE_DL_LIBS})
+  target_compile_definitions(test_sasl_renew PRIVATE KB_HURRY_MS=1000)
+  add_dependencies(test_sasl_renew sasl_oauthbearer)
+endif()
+
 # The plugins by the bar that vendors have: nothing fails, nothing is left out.
 function(kb_sasl_check name)
   if(TARGET ${name})

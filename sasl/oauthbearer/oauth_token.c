@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/sasl_bound.h"
 #include "../common/sasl_clock.h"
 #include "../common/sasl_file.h"
 #include "../common/sasl_spawn.h"
@@ -296,17 +297,25 @@ static int32_t get_kept(struct kb_token_source *s, const struct kbp_host *host,
                         struct kbp_error *err)
 {
     int32_t status = kb_gate_enter(&s->gate, host, err);
+    const struct kbp_host *hurried = host;
+    struct kb_bound bound;
+    int64_t now, spare; /* for how long the old one may still be used */
 
     if (status != KBP_OK)
         return status;
-    if (!s->kept.len || kb_mono_ms() >= s->kept_renew_ms)
-        status = fetch(s, host, err);
-    if (status != KBP_OK && s->kept.len && status != KBP_ERR_CANCELLED &&
-        s->kept_end_ms > kb_mono_ms() + LAST_USE_MS) {
+    now = kb_mono_ms();
+    spare = s->kept.len ? s->kept_end_ms - LAST_USE_MS - now : 0;
+    if (spare > 0)
+        hurried = kb_bound_host(&bound, host,
+                                spare < KB_HURRY_MS ? spare : KB_HURRY_MS);
+    if (!s->kept.len || now >= s->kept_renew_ms)
+        status = fetch(s, hurried, err);
+    if (status != KBP_OK && status != KBP_ERR_CANCELLED && spare > 0) {
         kbp_log(host, KBP_LOG_WARN,
                 "the token can't be renewed yet, and is used up to its end: "
                 "%s",
                 err->message);
+        s->kept_renew_ms = kb_gate_again_ms(err, s->kept_end_ms - LAST_USE_MS);
         status = KBP_OK;
     }
     if (status == KBP_OK) {

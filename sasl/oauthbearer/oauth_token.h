@@ -5,8 +5,9 @@
  * A token in the settings is what it is; one in a file is read for each
  * handshake.  One that costs something to get, from a command or a token
  * endpoint, is kept until half of its life is over: so the next handshake has
- * one that outlives what is in use, and a source that is down for a while does
- * no harm, as then the old one is used up to its end.
+ * one that outlives what is in use, and a source that is down or silent for a
+ * while does no harm, as then the old one is used up to its end: an attempt to
+ * renew it has KB_HURRY_MS, and the next one comes after a pause.
  */
 #ifndef KB_OAUTH_TOKEN_H
 #define KB_OAUTH_TOKEN_H

@@ -21,9 +21,11 @@ kb_sasl_test(sasl_scram
 if(TARGET sasl_gssapi)
   # One CTest for all of them, as they share a KDC.
   add_executable(test_sasl_gssapi unit/sasl_gssapi.cc
-    ${sasl_dir}/gssapi/gssapi_layer.c)
+    ${sasl_dir}/gssapi/gssapi_layer.c ${sasl_dir}/gssapi/gssapi_cred.c
+    ${sasl_dir}/gssapi/gssapi_error.c ${sasl_dir}/common/sasl_gate.c
+    ${sasl_dir}/common/sasl_text.c)
   target_link_libraries(test_sasl_gssapi PRIVATE KafkaBackup::Plugin
-    PkgConfig::KRB5 ${CMAKE_DL_LIBS} GTest::gtest_main kb_flags)
+    PkgConfig::KRB5 Threads::Threads ${CMAKE_DL_LIBS} GTest::gtest_main kb_flags)
   target_compile_definitions(test_sasl_gssapi PRIVATE
     KB_TEST_PLUGIN_DIR="${KB_BUILD_PLUGIN_DIR}")
   add_dependencies(test_sasl_gssapi sasl_gssapi)

@@ -17,10 +17,16 @@
 #include "../common/sasl_clock.h"
 #include "../common/sasl_text.h"
 
+/* With less left, old credentials aren't used when there are no new ones. */
+#define LAST_USE_MS 30000
+/* libkrb5 takes its time with a KDC that is down, so it isn't asked often. */
+#define PAUSE_MS 30000
+
 void kb_gss_source_words(const struct kb_gss_source *source,
                          struct kb_gss_words *words)
 {
     memset(words, 0, sizeof *words);
+    words->spn = source->spn;
     words->principal = source->principal;
     words->keytab = source->keytab;
     words->ccache = source->ccache ? source->ccache : getenv("KRB5CCNAME");
@@ -29,10 +35,12 @@ void kb_gss_source_words(const struct kb_gss_source *source,
 
 /* ---- what can be known without a network -------------------------------- */
 
-static int32_t check_file(const char *what, const char *option,
-                          const char *path, struct kbp_error *err)
+static int32_t check_file(const struct kb_gss_source *source, const char *did,
+                          const char *option, const char *path,
+                          struct kbp_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct kb_gss_words words;
     char why[128];
     int no = errno;
 
@@ -47,8 +55,9 @@ static int32_t check_file(const char *what, const char *option,
                  (unsigned)geteuid());
     else
         kbp_hint(err, "check %s; in a container: is it mounted?", option);
-    return kbp_fail(err, KBP_ERR_CONFIG, no, "the %s %s can't be read: %s",
-                    what, path, strerror_r(no, why, sizeof why));
+    kb_gss_source_words(source, &words);
+    return kb_gss_refuse(&words, did, no, err, "%s",
+                         strerror_r(no, why, sizeof why));
 }
 
 /*
@@ -77,7 +86,8 @@ static int32_t check_krb5_config(struct kb_gss_source *source,
                         "process is %s, and a process has only one",
                         wanted, is ? is : "not set");
     }
-    return check_file("krb5.conf", "sasl_krb5_config_path", wanted, err);
+    return check_file(source, "read krb5.conf for", "sasl_krb5_config_path",
+                      wanted, err);
 }
 
 /* "a@R, b@R" for those in the keytab; sets *first, and *found for `wanted`. */
@@ -130,7 +140,8 @@ static int32_t check_keytab(struct kb_gss_source *source, krb5_context context,
     int32_t status;
 
     kb_gss_source_words(source, &words);
-    status = check_file("keytab", "sasl_keytab_path", source->keytab, err);
+    status = check_file(source, "read the keytab for", "sasl_keytab_path",
+                        source->keytab, err);
     if (status != KBP_OK)
         return status;
     code = krb5_kt_resolve(context, source->keytab, &keytab);
@@ -147,17 +158,16 @@ static int32_t check_keytab(struct kb_gss_source *source, krb5_context context,
                  "export the client's key into it: ktadd -k %s "
                  "PRINCIPAL",
                  source->keytab);
-        status = kbp_fail(err, KBP_ERR_CONFIG, 0,
-                          "the keytab %s has no keys in it", source->keytab);
+        status = kb_gss_refuse(&words, "use the keytab for", 0, err,
+                               "it has no keys in it");
     } else if (wanted && !found) {
         kbp_hint(err,
                  "set sasl_kerberos_principal to one of these, or export "
                  "its key: ktadd -k %.100s %.100s",
                  source->keytab, source->principal);
-        status = kbp_fail(err, KBP_ERR_CONFIG, 0,
-                          "the keytab %.100s has no key for %.100s; it has "
-                          "keys for %s",
-                          source->keytab, source->principal, names);
+        status = kb_gss_refuse(&words, "use the keytab for", 0, err,
+                               "it has no key for %.90s; it has keys for %s",
+                               source->principal, names);
     } else if (!source->principal) {
         source->principal = first;
         first = NULL;
@@ -191,7 +201,7 @@ static int32_t read_settings(struct kb_gss_source *source,
         source, kbp_config_get(config, "sasl_krb5_config_path"), err);
 }
 
-int32_t kb_gss_source_open(struct kb_gss_source *source,
+int32_t kb_gss_source_open(struct kb_gss_source *source, const char *service,
                            const struct kbp_config *config,
                            struct kbp_error *err)
 {
@@ -201,6 +211,7 @@ int32_t kb_gss_source_open(struct kb_gss_source *source,
     int32_t status;
 
     memset(source, 0, sizeof *source);
+    (void)snprintf(source->spn, sizeof source->spn, "%.80s/<broker>", service);
     if (kb_gate_init(&source->gate) != 0)
         return kbp_fail(err, KBP_ERR_NOMEM, 0, "no memory");
     if (pthread_mutex_init(&source->lock, NULL) != 0) {
@@ -354,13 +365,24 @@ static int32_t get_new(struct kb_gss_source *source, const char *spn,
     return KBP_OK;
 }
 
+/*
+ * Whether they would do for a while yet.  What is in the user's ccache is not
+ * ours to keep: it may have gone, or be of another user by now.
+ */
+static int lasts(const struct kb_gss_cred *cred, int64_t now)
+{
+    return cred->ccache[0] && cred->end_ms - LAST_USE_MS > now;
+}
+
 static struct kb_gss_cred *current(struct kb_gss_source *source)
 {
+    int64_t now = kb_mono_ms();
     struct kb_gss_cred *cred;
 
     (void)pthread_mutex_lock(&source->lock);
     cred = source->now;
-    if (cred && kb_mono_ms() >= cred->renew_ms)
+    if (cred && now >= cred->renew_ms &&
+        !(now < source->pause_end_ms && lasts(cred, now)))
         cred = NULL;
     if (cred)
         cred->users++;
@@ -368,7 +390,7 @@ static struct kb_gss_cred *current(struct kb_gss_source *source)
     return cred;
 }
 
-/* Make `cred` the one of now, or none; what it replaces ends with its users. */
+/* Make `cred` the one of now; what it replaces ends with its users. */
 static void replace(struct kb_gss_source *source, struct kb_gss_cred *cred)
 {
     struct kb_gss_cred *old;
@@ -378,11 +400,45 @@ static void replace(struct kb_gss_source *source, struct kb_gss_cred *cred)
     if (old && old->users)
         old = NULL;
     source->now = cred;
-    if (cred)
-        cred->users++;
+    source->pause_end_ms = 0;
+    cred->users++;
     (void)pthread_mutex_unlock(&source->lock);
     if (old)
         destroy(old);
+}
+
+static void pause_until(struct kb_gss_source *source, int64_t end_ms)
+{
+    (void)pthread_mutex_lock(&source->lock);
+    source->pause_end_ms = end_ms;
+    (void)pthread_mutex_unlock(&source->lock);
+}
+
+/* Within the gate: new credentials, or else the old ones as long as they do. */
+static int32_t renew(struct kb_gss_source *source, const struct kbp_host *host,
+                     const char *spn, struct kb_gss_cred **cred,
+                     struct kbp_error *err)
+{
+    int32_t status;
+
+    /* The others go on with the old ones meanwhile, if these do. */
+    pause_until(source, INT64_MAX);
+    status = get_new(source, spn, cred, err);
+    if (status == KBP_OK) {
+        source->warned = 0;
+        replace(source, *cred);
+        return KBP_OK;
+    }
+    pause_until(source, kb_mono_ms() + PAUSE_MS);
+    *cred = current(source);
+    if (!*cred)
+        return status;
+    kbp_log(host, source->warned ? KBP_LOG_DEBUG : KBP_LOG_WARN,
+            "the Kerberos ticket can't be renewed yet, and is used up to its "
+            "end in %lld s: %s",
+            (long long)(((*cred)->end_ms - kb_mono_ms()) / 1000), err->message);
+    source->warned = 1;
+    return KBP_OK;
 }
 
 int32_t kb_gss_take(struct kb_gss_source *source, const struct kbp_host *host,
@@ -398,9 +454,7 @@ int32_t kb_gss_take(struct kb_gss_source *source, const struct kbp_host *host,
             return status;
         got = current(source);
         if (!got)
-            status = get_new(source, spn, &got, err);
-        if (status == KBP_OK && !got->users)
-            replace(source, got);
+            status = renew(source, host, spn, &got, err);
         kb_gate_leave(&source->gate, status, err);
     }
     if (status == KBP_OK)
@@ -421,7 +475,12 @@ void kb_gss_give_back(struct kb_gss_source *source, struct kb_gss_cred *cred)
         destroy(cred);
 }
 
-void kb_gss_distrust(struct kb_gss_source *source)
+void kb_gss_distrust(struct kb_gss_source *source,
+                     const struct kb_gss_cred *cred)
 {
-    replace(source, NULL);
+    (void)pthread_mutex_lock(&source->lock);
+    /* Whoever gives them back last destroys them. */
+    if (source->now == cred)
+        source->now = NULL;
+    (void)pthread_mutex_unlock(&source->lock);
 }

@@ -3,6 +3,7 @@
 #include "gssapi_error.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -230,5 +231,19 @@ int32_t kb_krb5_fail(const struct kb_gss_words *words, const char *did,
     krb5_free_error_message(context, text);
     return kbp_fail(err, status ? status : KBP_ERR_CONFIG, code,
                     "can't %s %s: %s", did,
+                    kb_gss_about(words, about, sizeof about), why);
+}
+
+int32_t kb_gss_refuse(const struct kb_gss_words *words, const char *did,
+                      int32_t native, struct kbp_error *err, const char *fmt,
+                      ...)
+{
+    char about[5 * SHORT], why[KBP_MESSAGE_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    return kbp_fail(err, KBP_ERR_CONFIG, native, "can't %s %s: %s", did,
                     kb_gss_about(words, about, sizeof about), why);
 }

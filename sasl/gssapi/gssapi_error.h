@@ -26,6 +26,12 @@ int32_t kb_krb5_fail(const struct kb_gss_words *words, const char *did,
                      krb5_context context, krb5_error_code code,
                      struct kbp_error *err);
 
+/* For a file that can't do, which is KBP_ERR_CONFIG: "can't did b (...): why"
+ */
+__attribute__((format(printf, 5, 6))) int32_t
+kb_gss_refuse(const struct kb_gss_words *words, const char *did, int32_t native,
+              struct kbp_error *err, const char *fmt, ...);
+
 /* "kafka/b@R (principal p, keytab k, krb5.conf c)" into `text`. */
 const char *kb_gss_about(const struct kb_gss_words *words, char *text,
                          size_t size);

@@ -78,7 +78,7 @@ static int32_t gssapi_open(const struct kbp_host *host,
     if (!s)
         return kbp_fail(err, KBP_ERR_NOMEM, 0, "no memory");
     s->service = kb_dup(service);
-    status = s->service ? kb_gss_source_open(&s->source, config, err)
+    status = s->service ? kb_gss_source_open(&s->source, service, config, err)
                         : kbp_fail(err, KBP_ERR_NOMEM, 0, "no memory");
     if (status != KBP_OK) {
         free(s->service);
@@ -227,7 +227,7 @@ static int32_t step_context(struct kbp_sasl_session *s, const void *in,
                              major, minor, err);
         /* With tickets from the KDC of now it may go better the next time. */
         if (in_len || status == KBP_ERR_EXPIRED)
-            kb_gss_distrust(&s->sasl->source);
+            kb_gss_distrust(&s->sasl->source, s->cred);
     } else if (major == GSS_S_COMPLETE) {
         status = check_flags(s, flags, err);
         s->at = AT_LAYER;
@@ -316,7 +316,7 @@ static int32_t gssapi_explain(struct kbp_sasl_session *session,
     char who[KBP_MESSAGE_MAX], hint[KBP_MESSAGE_MAX];
     struct kb_gss_words words;
 
-    kb_gss_distrust(&session->sasl->source);
+    kb_gss_distrust(&session->sasl->source, session->cred);
     if (session->target != GSS_C_NO_NAME)
         whole_principal(session);
     words_of(session, &words);

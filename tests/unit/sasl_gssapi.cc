@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <thread>
 
@@ -17,12 +18,15 @@
 #include <gssapi/gssapi_krb5.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "plugin_harness.h"
 
 extern "C" {
+#include "../../sasl/common/sasl_clock.h"
+#include "../../sasl/gssapi/gssapi_cred.h"
 #include "../../sasl/gssapi/gssapi_layer.h"
 }
 
@@ -534,6 +538,155 @@ TEST_F(SaslGssapi, AKdcThatIsDownIsUnavailableAndTriedAgain)
     Handshake h(sasl);
     Broker broker;
     whole(h, broker);
+}
+
+/* The part by itself, as else half of a ticket's life had to go by. */
+class GssSource : public SaslGssapi
+{
+  protected:
+    void SetUp() override
+    {
+        SaslGssapi::SetUp();
+        if (IsSkipped())
+            return;
+        kbt::Config config(plugin.sasl("GSSAPI")->options,
+                           from("client.keytab"));
+        ASSERT_EQ(kb_gss_source_open(&source, "kafka", &config, &err), KBP_OK)
+            << err.text();
+        opened = true;
+    }
+    void TearDown() override
+    {
+        if (opened)
+            kb_gss_source_close(&source);
+    }
+    struct kb_gss_cred *take()
+    {
+        struct kb_gss_cred *cred = nullptr;
+
+        err = kbt::Error();
+        if (kb_gss_take(&source, &host, "kafka@broker.test", &cred, &err) ==
+            KBP_OK)
+            kb_gss_give_back(&source, cred);
+        return cred;
+    }
+    /* How many warnings there were. */
+    size_t warnings()
+    {
+        std::string all = host.logged(), what = "1 the Kerberos ticket can't";
+        size_t n = 0;
+
+        for (size_t at = 0; (at = all.find(what, at)) != std::string::npos;
+             at++)
+            n++;
+        return n;
+    }
+
+    struct kb_gss_source source = {};
+    bool opened = false;
+    kbt::Host host;
+    kbt::Error err;
+};
+
+TEST_F(GssSource, TheOldTicketIsUsedUpWhileTheKdcIsDown)
+{
+    struct kb_gss_cred *old = take();
+
+    ASSERT_TRUE(old) << err.text();
+    Kdc::self->stop();
+    old->renew_ms = 0;
+    EXPECT_EQ(take(), old) << err.text();
+    EXPECT_EQ(warnings(), 1u) << host.logged();
+    /* A while passes before the KDC is asked again. */
+    EXPECT_GT(source.pause_end_ms, kb_mono_ms() + 5000);
+    EXPECT_LE(source.pause_end_ms, kb_mono_ms() + 30000);
+    EXPECT_EQ(take(), old);
+    source.pause_end_ms = 0;
+    EXPECT_EQ(take(), old);
+    EXPECT_EQ(warnings(), 1u) << host.logged();
+    /* What is about to end is not used. */
+    source.pause_end_ms = 0;
+    old->end_ms = kb_mono_ms() + 25000;
+    EXPECT_FALSE(take());
+    EXPECT_EQ(err.status, KBP_ERR_UNAVAILABLE) << err.text();
+    Kdc::self->start();
+    EXPECT_TRUE(take()) << err.text();
+    EXPECT_EQ(source.pause_end_ms, 0);
+    EXPECT_GT(source.now->renew_ms, kb_mono_ms());
+}
+
+TEST_F(GssSource, WhoComesWhileAnotherAsksTheKdcUsesTheOldTicket)
+{
+    struct kb_gss_cred *old = take();
+
+    ASSERT_TRUE(old) << err.text();
+    old->renew_ms = 0;
+    source.pause_end_ms = INT64_MAX; /* as one within the gate has set it */
+    ASSERT_EQ(kb_gate_enter(&source.gate, &host, &err), KBP_OK);
+    host.deadline_ms(2000);
+    EXPECT_EQ(take(), old) << err.text();
+    kb_gate_leave(&source.gate, KBP_OK, &err);
+}
+
+TEST_F(SaslGssapi, ManyRefusalsOfTheSameTicketAreOneReasonToAskAgain)
+{
+    Sasl sasl(plugin, "GSSAPI", from("client.keytab"));
+    auto asked = [] {
+        return Kdc::self->count("AS_REQ") - Kdc::self->count("NEEDED_PREAUTH");
+    };
+    int before = asked();
+    std::vector<std::unique_ptr<Handshake>> all;
+
+    for (int i = 0; i < 8; i++) {
+        all.push_back(std::make_unique<Handshake>(sasl));
+        ASSERT_EQ(all[i]->start(), KBP_OK) << all[i]->err.text();
+    }
+    EXPECT_EQ(asked() - before, 1);
+    for (auto &h : all) {
+        EXPECT_EQ(h->explain(58, "no"), KBP_ERR_AUTH);
+        Handshake next(sasl);
+        EXPECT_EQ(next.start(), KBP_OK) << next.err.text();
+    }
+    EXPECT_EQ(asked() - before, 2);
+}
+
+TEST_F(SaslGssapi, ErrorsAtTheStartNameAllThatMatters)
+{
+    Kdc &kdc = *Kdc::self;
+    kbt::TempDir dir;
+    uid_t me = geteuid();
+    auto says = [&](const std::string &keytab) {
+        kbt::Error err =
+            Sasl::refused(plugin, "GSSAPI",
+                          {{"sasl_keytab_path", keytab},
+                           {"sasl_kerberos_principal", "other/client"}});
+        EXPECT_EQ(err.status, KBP_ERR_CONFIG);
+        for (const std::string &part :
+             {std::string("kafka/<broker>"), std::string("other/client"),
+              keytab, kdc.at("krb5.conf")})
+            EXPECT_TRUE(has(err.message, part)) << part << ": " << err.text();
+        EXPECT_NE(err.hint[0], '\0') << err.text();
+        return err.text();
+    };
+    std::string secret = dir.file("secret.keytab", "");
+
+    says(dir.path + "/none.keytab");
+    says(dir.file("empty.keytab", ""));
+    says(dir.file("no-keys.keytab", std::string("\x05\x02", 2)));
+    says(dir.file("base64.keytab", "BQIAAAB="));
+    says(kdc.at("client.keytab"));
+    ASSERT_EQ(chmod(secret.c_str(), 0), 0);
+    ASSERT_EQ(chmod(dir.path.c_str(), 0755), 0);
+    ASSERT_EQ(chmod(kdc.dir.path.c_str(), 0755), 0);
+    if (me == 0) {
+        ASSERT_EQ(seteuid(65534), 0);
+    }
+    EXPECT_TRUE(has(says(secret), "Permission denied"));
+    EXPECT_TRUE(has(says(secret), "chmod"));
+    if (me == 0) {
+        ASSERT_EQ(seteuid(me), 0);
+    }
+    ASSERT_EQ(chmod(kdc.dir.path.c_str(), 0700), 0);
 }
 
 TEST_F(SaslGssapi, ABrokerThatLiesIsFoundOut)

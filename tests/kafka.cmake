@@ -5,6 +5,7 @@ add_executable(wire_probe e2e/wire_probe.c)
 target_link_libraries(wire_probe PRIVATE kb_admin kb_flags)
 
 kb_unit_test(kafka_batch LINKS kb_kafka)
+kb_unit_test(kafka_bomb LINKS kb_kafka)
 kb_unit_test(kafka_golden LINKS kb_kafka)
 kb_unit_test(kafka_conn LINKS kb_kafka)
 kb_unit_test(kafka_acl LINKS kb_kafka)

@@ -466,6 +466,7 @@ int kb_fetcher_start(const struct kb_fetch_env *env, int32_t broker, bool tail,
     (void)pthread_cond_init(&made->wake, &attr);
     (void)pthread_condattr_destroy(&attr);
     kb_codec_worker_init(&made->codecs, env->codecs);
+    kb_codec_worker_bound(&made->codecs, env->budget);
     rc = kb_thread_start(&made->thread, tail ? "kb-tail" : "kb-fetch", run,
                          made, err);
     if (rc != KBP_OK) {

@@ -122,7 +122,8 @@ static const struct kb_key config_keys[] = {
      .default_text = "256MiB",
      .min = 16777216,
      .max = INT64_MAX,
-     .help = "for all that is buffered; one batch that is larger may pass"},
+     .help = "for all that is buffered; one batch that is larger may pass, "
+             "but none that decompresses to more (64 MiB in any case)"},
     {.name = "source",
      .type = KB_KEY_SECTION,
      .at = CONFIG(source),

@@ -106,6 +106,7 @@ struct kb_header {
  *     while ((rc = kb_records_next(&it, &record, &err)) == 1) ...
  *     kb_records_close(&it);
  */
+struct kb_budget;       /* base/budget.h */
 struct kb_codec_worker; /* plugin/codec.h */
 struct kb_records {
     struct kb_batch batch;
@@ -113,12 +114,15 @@ struct kb_records {
     struct kb_cursor at;
     int32_t left;
     int64_t last_offset;
+    struct kb_budget *budget; /* where `charged` bytes of it count */
+    size_t charged;
 };
 
 /*
  * `codecs` opens compressed batches; may be NULL for those that aren't.
- * `limit` bounds the records' plain bytes (0: INT32_MAX). The batch's bytes
- * must outlive it.
+ * `limit` bounds the records' plain bytes (0: the worker's, KBP_ERR_LIMIT where
+ * they are more).  The batch's bytes must outlive it, and so must the worker's
+ * budget.
  */
 int kb_records_open(struct kb_records *it, const struct kb_batch *batch,
                     struct kb_codec_worker *codecs, size_t limit,

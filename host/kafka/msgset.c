@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "kafka/unpack.h"
+#include "plugin/codec.h"
 
 #define SIZE_AT 12u /* size counts from here */
 #define CODEC 0x07u
@@ -258,21 +259,25 @@ static int unwrap(struct kb_batch_builder *builder,
 {
     struct kb_buf plain = KB_BUF_INIT;
     int codec = wrapper->attributes & (int)CODEC;
+    size_t charged = 0;
     int rc;
 
     if (!wrapper->value)
         return damaged(wrapper->offset, "it has no message", err);
     rc = wrapper->magic == 0
              ? kb_unpack_magic0(codecs, codec, wrapper->value,
-                                (size_t)wrapper->value_len, INT32_MAX, &plain,
-                                err)
+                                (size_t)wrapper->value_len, 0, &plain, err)
              : kb_unpack(codecs, codec, wrapper->value,
-                         (size_t)wrapper->value_len, INT32_MAX, &plain, err);
-    if (rc == KBP_OK)
+                         (size_t)wrapper->value_len, 0, &plain, err);
+    if (rc == KBP_OK) {
+        charged = kb_unpack_charge(codecs, plain.len);
         rc = convert_wrapper(builder, wrapper, from, &plain, err);
-    else
+    } else {
         (void)kb_err_wrap(err, "the messages up to offset %" PRId64,
                           wrapper->offset);
+    }
+    if (charged)
+        kb_unpack_discharge(codecs->budget, charged);
     kb_buf_release(&plain);
     return rc;
 }

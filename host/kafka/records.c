@@ -13,6 +13,7 @@
 #include <inttypes.h>
 
 #include "kafka/unpack.h"
+#include "plugin/codec.h"
 
 static int bad_record(const struct kb_records *it, const char *what,
                       struct kbp_error *err)
@@ -36,8 +37,8 @@ int kb_records_open(struct kb_records *it, const struct kb_batch *batch,
                         batch->len - KB_BATCH_HEADER);
     /* What the log cleaner has emptied keeps its codec, without a byte. */
     if (codec != 0 && batch->count > 0) {
-        rc = kb_unpack(codecs, codec, r.at.at, kb_cursor_left(&r.at),
-                       limit ? limit : INT32_MAX, &r.plain, err);
+        rc = kb_unpack(codecs, codec, r.at.at, kb_cursor_left(&r.at), limit,
+                       &r.plain, err);
         if (rc != KBP_OK) {
             kb_buf_release(&r.plain);
             return kb_err_wrap(err,
@@ -45,6 +46,8 @@ int kb_records_open(struct kb_records *it, const struct kb_batch *batch,
                                batch->base_offset);
         }
         r.at = kb_cursor_of(r.plain.data, r.plain.len);
+        r.budget = codecs->budget;
+        r.charged = kb_unpack_charge(codecs, r.plain.len);
     }
     *it = r;
     return KBP_OK;
@@ -166,6 +169,8 @@ int kb_records_next(struct kb_records *it, struct kb_record *record,
 
 void kb_records_close(struct kb_records *it)
 {
+    kb_unpack_discharge(it->budget, it->charged);
+    it->charged = 0;
     kb_buf_release(&it->plain);
 }
 

@@ -5,12 +5,13 @@
 
 #include "base/buf.h"
 
+struct kb_budget;       /* base/budget.h */
 struct kb_codec_worker; /* plugin/codec.h */
 
 /*
- * Append what is decompressed to `out`, at most `limit` bytes in all.
- * KBP_ERR_CORRUPT, KBP_ERR_LIMIT, or KBP_ERR_UNSUPPORTED where there is no
- * such codec.
+ * Append what is decompressed to `out`, at most `limit` bytes in all; 0: as
+ * much as the worker's plain_limit allows.  KBP_ERR_CORRUPT, KBP_ERR_LIMIT, or
+ * KBP_ERR_UNSUPPORTED where there is no such codec.
  */
 int kb_unpack(struct kb_codec_worker *codecs, int codec, const void *in,
               size_t in_len, size_t limit, struct kb_buf *out,
@@ -23,6 +24,13 @@ int kb_unpack(struct kb_codec_worker *codecs, int codec, const void *in,
 int kb_unpack_magic0(struct kb_codec_worker *codecs, int codec, const void *in,
                      size_t in_len, size_t limit, struct kb_buf *out,
                      struct kbp_error *err);
+
+/*
+ * Plain records of that size are there, and are gone: for the worker's budget,
+ * where it has one.  The first returns what is to be told to the second.
+ */
+size_t kb_unpack_charge(struct kb_codec_worker *codecs, size_t size);
+void kb_unpack_discharge(struct kb_budget *budget, size_t charged);
 
 /* Append what is compressed to `out`. */
 int kb_pack(struct kb_codec_worker *codecs, int codec, const void *in,

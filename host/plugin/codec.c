@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/stop.h"
 #include "plugin/instance.h"
 
@@ -268,6 +269,14 @@ void kb_codec_worker_init(struct kb_codec_worker *worker,
 {
     memset(worker, 0, sizeof *worker);
     worker->set = set;
+}
+
+void kb_codec_worker_bound(struct kb_codec_worker *worker,
+                           struct kb_budget *budget)
+{
+    worker->budget = budget;
+    worker->plain_limit =
+        budget->limit > KB_PLAIN_AT_LEAST ? budget->limit : KB_PLAIN_AT_LEAST;
 }
 
 void kb_codec_worker_release(struct kb_codec_worker *worker)

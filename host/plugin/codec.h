@@ -12,6 +12,7 @@
 #include "plugin/registry.h"
 #include "plugin/settings.h"
 
+struct kb_budget; /* base/budget.h */
 struct kb_stop;
 struct kb_codec;
 struct kb_codec_session;
@@ -82,10 +83,21 @@ struct kb_codec_worker {
     struct kb_codec_set *set;
     struct kb_codec_session **sessions;
     size_t count;
+    struct kb_budget *budget; /* plain records count there; NULL: nowhere */
+    size_t plain_limit;       /* most that a batch may become; 0: INT32_MAX */
 };
+
+/* Batches that are smaller than this are opened under any memory_limit. */
+#define KB_PLAIN_AT_LEAST ((size_t)64 << 20)
 
 void kb_codec_worker_init(struct kb_codec_worker *worker,
                           struct kb_codec_set *set);
+/*
+ * A batch's records may be as large as the whole memory limit, if that is
+ * KB_PLAIN_AT_LEAST or more: a small batch can claim to be gigabytes.
+ */
+void kb_codec_worker_bound(struct kb_codec_worker *worker,
+                           struct kb_budget *budget);
 void kb_codec_worker_release(struct kb_codec_worker *worker);
 
 /* The worker's own session, opened when first asked for.  [one thread] */

@@ -135,6 +135,7 @@ int kb_find_keyless(struct kb_restore_run *run, size_t topic, bool thorough,
 
     *keyless = (struct kb_keyless){0};
     kb_codec_worker_init(&search.codecs, &run->codecs);
+    kb_codec_worker_bound(&search.codecs, &run->budget);
     for (i = 0;
          i < run->plan.source_count && status == KBP_OK && !keyless->found;
          i++) {

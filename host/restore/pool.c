@@ -193,6 +193,7 @@ static void *worker_main(void *data)
     int status;
 
     kb_codec_worker_init(&worker.codecs, &run->codecs);
+    kb_codec_worker_bound(&worker.codecs, &run->budget);
     status = kb_store_session_open(run->store, &run->prepare_stop,
                                    &worker.session, &err);
     (void)pthread_mutex_lock(&run->lock);

@@ -140,6 +140,9 @@ static int run(struct kb_program *program)
                !status && report.outcome == KB_BACKUP_COMPLETE);
     log_partitions(&report);
     code = status ? kb_program_fail("backup", &err) : exit_code(report.outcome);
+    /* "Damaged" is what those say who were asked to look. */
+    if (code == KB_EXIT_INVALID)
+        code = KB_EXIT_FAILED;
     if (format == KB_OUTPUT_TEXT && !status) {
         print_text(program->config.backup_id, &report);
     } else if (format != KB_OUTPUT_TEXT) {

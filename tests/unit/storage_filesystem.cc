@@ -296,12 +296,35 @@ TEST_F(Filesystem, AFailedSyncIsNeverTriedAgain)
     ASSERT_EQ(KBP_OK, kb_upload_write(upload, "abc", 3, &err));
     faults.fsync_errno = EIO;
     faults.fsync_times = 1;
-    EXPECT_EQ(KBP_ERR_CORRUPT, kb_upload_commit(upload, nullptr, &err));
+    faults.calls.clear();
+    // The disk failed; nothing in the archive is damaged.
+    EXPECT_EQ(KBP_ERR_IO, kb_upload_commit(upload, nullptr, &err));
     EXPECT_TRUE(MessageHas(root + "/k: Input/output error")) << err.message;
     EXPECT_NE(KBP_OK, kb_upload_commit(upload, nullptr, &err));
+    EXPECT_EQ(std::vector<std::string>{}, faults.calls) << "synced again";
     kb_upload_close(upload);
     EXPECT_EQ(KBP_ERR_NOT_FOUND, Stat("k"));
     EXPECT_EQ(0, Left());
+}
+
+TEST_F(Filesystem, TriesAfterAFailedSyncDontSyncAgain)
+{
+    kb_kv kvs[] = {{"path", root.c_str()}};
+    kb_store_limits patient = {5000, 1000};
+
+    Close();
+    ASSERT_EQ(KBP_OK, kb_store_open(&registry, "filesystem", kvs, 1, &patient,
+                                    &store, &err));
+    ASSERT_EQ(KBP_OK, kb_store_session_open(store, nullptr, &session, &err));
+    ASSERT_EQ(KBP_OK, Put("first", "x"));
+    faults.fsync_errno = EIO;
+    faults.fsync_times = 1;
+    faults.calls.clear();
+    EXPECT_EQ(KBP_ERR_IO, Put("k", "abc"));
+    EXPECT_EQ(std::vector<std::string>{}, faults.calls) << "synced again";
+    EXPECT_EQ(KBP_ERR_NOT_FOUND, Stat("k"));
+    EXPECT_EQ(KBP_OK, Put("k", "abc")) << "all of it, anew";
+    EXPECT_EQ("abc", Get("k"));
 }
 
 TEST_F(Filesystem, InputOutputErrorsNameTheFile)

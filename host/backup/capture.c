@@ -5,6 +5,7 @@
  * A capture comes before the ends of the partitions are asked for: what a
  * group has committed then lies within what is stored.
  */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,31 @@ static bool selects(const struct kb_config *config, const char *group)
         return false;
     return backup->consumer_groups_include.count == 0 ||
            matches(&backup->consumer_groups_include, group);
+}
+
+/* Whether groups were asked for in so many words: a run without is less. */
+static bool asked_for(const struct kb_engine *engine)
+{
+    const struct kb_backup_settings *backup = &engine->config->backup;
+
+    return backup->consumer_groups_asked ||
+           backup->consumer_groups_include.count > 0;
+}
+
+/* Not captured: a warning, or the run isn't complete without it. */
+KB_PRINTF(2, 3)
+static void miss(struct kb_engine *engine, const char *fmt, ...)
+{
+    char text[768];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (asked_for(engine))
+        kb_engine_miss(engine, "%s", text);
+    else
+        kb_engine_warn(engine, "%s", text);
 }
 
 /*
@@ -66,10 +92,10 @@ static void miss_groups(struct kb_engine *engine, char *const *names,
         if (j < count)
             continue;
         kb_acl_text(acl, sizeof acl, KB_ACL_GROUP, name, "Describe");
-        kb_engine_warn(engine,
-                       "consumer group %s is not captured: it isn't listed; "
-                       "if it exists, %s",
-                       name, acl);
+        miss(engine,
+             "consumer group %s is not captured: it isn't listed; if it "
+             "exists, %s",
+             name, acl);
     }
 }
 
@@ -86,8 +112,8 @@ static int add_group(struct kb_engine *engine, struct kb_groups *groups,
         kb_admin_group_offsets(engine->admin, name, &offsets, &count, &why);
 
     if (rc != KBP_OK) {
-        kb_engine_warn(engine, "consumer group %s is not captured: %s%s%s",
-                       name, why.message, *why.hint ? "; " : "", why.hint);
+        miss(engine, "consumer group %s is not captured: %s%s%s", name,
+             why.message, *why.hint ? "; " : "", why.hint);
         return KBP_OK;
     }
     for (i = 0; rc == KBP_OK && i < count; i++) {
@@ -96,11 +122,10 @@ static int add_group(struct kb_engine *engine, struct kb_groups *groups,
         if (!kb_plan_selects(engine->config, o->topic, false))
             continue;
         if (o->error != KB_KAFKA_NONE) {
-            kb_engine_warn(
-                engine, "consumer group %s, %s/%d: not captured: %s%s", name,
-                o->topic, (int)o->partition, kb_kafka_error_text(o->error),
-                kb_acl_advice(acl, o->error, KB_ACL_TOPIC, o->topic,
-                              "Describe"));
+            miss(engine, "consumer group %s, %s/%d: not captured: %s%s", name,
+                 o->topic, (int)o->partition, kb_kafka_error_text(o->error),
+                 kb_acl_advice(acl, o->error, KB_ACL_TOPIC, o->topic,
+                               "Describe"));
             continue;
         }
         if (o->offset < 0)
@@ -148,8 +173,8 @@ int kb_capture_groups(struct kb_engine *engine, struct kbp_error *err)
     int rc = kb_admin_list_groups(engine->admin, &names, &count, &why);
 
     if (rc != KBP_OK) {
-        kb_engine_warn(engine, "consumer groups are not captured: %s%s%s",
-                       why.message, *why.hint ? "; " : "", why.hint);
+        miss(engine, "consumer groups are not captured: %s%s%s", why.message,
+             *why.hint ? "; " : "", why.hint);
         return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "groups") : KBP_OK;
     }
     miss_groups(engine, names, count);

@@ -83,6 +83,13 @@ void kb_engine_close(struct kb_engine *engine);
 KB_PRINTF(2, 3)
 void kb_engine_warn(struct kb_engine *engine, const char *fmt, ...);
 
+/*
+ * The same of something that was asked for and can't be had: a snapshot is
+ * incomplete without it.
+ */
+KB_PRINTF(2, 3)
+void kb_engine_miss(struct kb_engine *engine, const char *fmt, ...);
+
 /* plan.c */
 
 /* Whether the settings select a topic; internal: the broker says it is. */
@@ -90,8 +97,9 @@ bool kb_plan_selects(const struct kb_config *config, const char *topic,
                      bool internal);
 
 /*
- * Topics that are named without a pattern, and aren't there: an error, or a
- * warning (on_missing_topic).
+ * Topics that are asked for, and aren't there: an error, or a warning
+ * (on_missing_topic).  A pattern that matches none, of the cluster's or of the
+ * archive's, is one of them in a snapshot: it may well be a slip.
  */
 int kb_plan_check(struct kb_engine *engine, struct kbp_error *err);
 

@@ -61,6 +61,35 @@ bool kb_plan_selects(const struct kb_config *config, const char *topic,
            matches(&config->source.topics_include, topic);
 }
 
+/* Whether the pattern is of something: the cluster's, or the archive's. */
+static bool pattern_is_known(struct kb_engine *engine, const char *pattern)
+{
+    const struct kb_metadata *metadata = engine->metadata;
+    const struct kb_manifest *manifest = engine->manifest;
+    size_t i;
+
+    /* "All that there is" may well be nothing. */
+    if (pattern[strspn(pattern, "*")] == '\0')
+        return true;
+    for (i = 0; i < metadata->topic_count; i++)
+        if (kb_glob_match(pattern, metadata->topics[i].name))
+            return true;
+    for (i = 0; i < manifest->generation_count; i++)
+        if (kb_glob_match(pattern, manifest->generations[i].topic))
+            return true;
+    return false;
+}
+
+static bool is_there(struct kb_engine *engine, const char *name)
+{
+    const struct kb_meta_topic *topic;
+
+    if (is_pattern(name))
+        return pattern_is_known(engine, name);
+    topic = kb_metadata_topic(engine->metadata, name);
+    return topic && topic->error != KB_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
 int kb_plan_check(struct kb_engine *engine, struct kbp_error *err)
 {
     const struct kb_strings *include = &engine->config->source.topics_include;
@@ -72,13 +101,13 @@ int kb_plan_check(struct kb_engine *engine, struct kbp_error *err)
 
     for (i = 0; i < include->count; i++) {
         const char *name = include->items[i];
-        const struct kb_meta_topic *topic;
 
-        if (is_pattern(name))
+        if (is_there(engine, name))
             continue;
-        topic = kb_metadata_topic(engine->metadata, name);
-        if (topic && topic->error != KB_KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
+        if (is_pattern(name) && engine->config->backup.continuous) {
+            kb_engine_warn(engine, "no topic matches %s yet", name);
             continue;
+        }
         kb_buf_printf(&missing, "%s%s", missing.len ? ", " : "", name);
         if (!first)
             first = name;
@@ -238,7 +267,7 @@ int kb_plan(struct kb_engine *engine, bool first, struct kbp_error *err)
         if (meta->error != KB_KAFKA_NONE &&
             meta->error != KB_KAFKA_LEADER_NOT_AVAILABLE) {
             if (first)
-                kb_engine_warn(engine, "topic %s is left out: %s%s", meta->name,
+                kb_engine_miss(engine, "topic %s is left out: %s%s", meta->name,
                                kb_kafka_error_text(meta->error),
                                kb_acl_advice(acl, meta->error, KB_ACL_TOPIC,
                                              meta->name, "Read"));

@@ -24,16 +24,13 @@ const char *kb_backup_outcome_text(enum kb_backup_outcome outcome)
     return "failed";
 }
 
-void kb_engine_warn(struct kb_engine *engine, const char *fmt, ...)
+#define TEXT_MAX 1024
+
+static void warn(struct kb_engine *engine, const char *text)
 {
     struct kb_backup_report *report = engine->report;
-    char text[1024];
     char **warnings;
-    va_list args;
 
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
     kb_warn("%s", text);
     /* A run that goes on for months keeps the newest in its log only. */
     if (report->warning_count >= 1000)
@@ -46,6 +43,36 @@ void kb_engine_warn(struct kb_engine *engine, const char *fmt, ...)
     warnings[report->warning_count] = kb_strdup(text);
     if (warnings[report->warning_count])
         report->warning_count++;
+}
+
+void kb_engine_warn(struct kb_engine *engine, const char *fmt, ...)
+{
+    char text[TEXT_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    warn(engine, text);
+}
+
+void kb_engine_miss(struct kb_engine *engine, const char *fmt, ...)
+{
+    struct kb_backup_report *report = engine->report;
+    char text[TEXT_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    warn(engine, text);
+    if (engine->config->backup.continuous)
+        return; /* there is a next time */
+    if (report->outcome < KB_BACKUP_INCOMPLETE)
+        report->outcome = KB_BACKUP_INCOMPLETE;
+    /* The first; the others are among the warnings. */
+    if (!report->reason)
+        report->reason = kb_strdup(text);
 }
 
 /* The sum that must come out even, before anybody is told of success. */

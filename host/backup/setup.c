@@ -130,11 +130,17 @@ static int open_archive(struct kb_engine *engine, struct kbp_error *err)
         kb_err_clear(err);
         rc = kb_manifest_new(&engine->manifest, id, err);
     }
-    if (rc == KBP_OK)
-        rc = kb_committer_begin(&engine->committer, engine->session,
+    return rc == KBP_OK ? KBP_OK : kb_err_wrap(err, "backup %s", id);
+}
+
+/* From here on there is a backup. */
+static int begin_run(struct kb_engine *engine, struct kbp_error *err)
+{
+    int rc = kb_committer_begin(&engine->committer, engine->session,
                                 engine->manifest, engine->lease, 0, err);
+
     if (rc != KBP_OK)
-        return kb_err_wrap(err, "backup %s", id);
+        return kb_err_wrap(err, "backup %s", engine->config->backup_id);
     engine->began = true;
     engine->cluster_known = engine->manifest->cluster_id != NULL;
     engine->report->run = kb_strdup(kb_committer_run(&engine->committer));
@@ -289,9 +295,11 @@ int kb_engine_open(struct kb_engine *engine, struct kbp_error *err)
     if (rc == KBP_OK)
         rc = open_cluster(engine, err);
     if (rc == KBP_OK)
+        rc = open_archive(engine, err);
+    if (rc == KBP_OK)
         rc = kb_plan_check(engine, err);
     if (rc == KBP_OK)
-        rc = open_archive(engine, err);
+        rc = begin_run(engine, err);
     if (rc == KBP_OK)
         rc = start_pipe(engine, err);
     return rc;

@@ -80,6 +80,17 @@ static void syntax_error(const yaml_parser_t *parser, struct kb_notes *notes)
             (unsigned)parser->problem_mark.column + 1, hint);
 }
 
+/* What was asked for in so many words, and isn't only the default. */
+static void note_backup(struct kb_reader *reader, const yaml_node_t *key,
+                        const yaml_node_t *value, void *data)
+{
+    struct kb_config *config = data;
+
+    (void)reader;
+    if (strcmp(kb_node_raw(key), "consumer_group_snapshot") == 0)
+        config->backup.consumer_groups_asked = !kb_node_is_null(value);
+}
+
 /* What tells that a section is there, even an empty one. */
 static void note_section(struct kb_reader *reader, const yaml_node_t *key,
                          const yaml_node_t *value, void *data)
@@ -88,7 +99,6 @@ static void note_section(struct kb_reader *reader, const yaml_node_t *key,
     const char *name = kb_node_raw(key);
     bool is_null = kb_node_is_null(value);
 
-    (void)reader;
     if (strcmp(name, "source") == 0)
         config->source.present = !is_null;
     else if (strcmp(name, "target") == 0)
@@ -97,6 +107,8 @@ static void note_section(struct kb_reader *reader, const yaml_node_t *key,
         config->storage.line = kb_node_line(key);
     else if (strcmp(name, "metrics") == 0)
         config->metrics.enabled = true;
+    else if (strcmp(name, "backup") == 0 && value->type == YAML_MAPPING_NODE)
+        kb_each_pair(reader, value, note_backup, config);
 }
 
 static void read_document(yaml_document_t *document, struct kb_config *config,

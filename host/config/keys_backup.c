@@ -199,13 +199,16 @@ static const struct kb_key backup_keys[] = {
      .at = BACKUP(on_missing_topic),
      .default_text = "fail",
      .choices = "fail|warn",
-     .help = "when a topic that is named without a pattern isn't there"},
+     .help = "when a topic that is named isn't there, or, in a snapshot, a "
+             "pattern matches no topic of the cluster or the backup"},
     {.name = "consumer_group_snapshot",
      .type = KB_KEY_BOOL,
      .at = BACKUP(consumer_group_snapshot),
      .default_text = "true",
      .help = "keep the groups' committed offsets with the data (the "
-             "reference's default is false)"},
+             "reference's default is false). Where it is written, or groups "
+             "are named, a snapshot without them is incomplete (exit code 3); "
+             "else that is a warning"},
     {.name = "consumer_groups",
      .type = KB_KEY_SECTION,
      .at = BACKUP(consumer_groups_include),

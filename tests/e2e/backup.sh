@@ -211,9 +211,7 @@ case_continuous_finds_topics_records_and_partitions() {
 }
 
 ever_records() { reads ever 'd[-1]["records"]'; }
-ever_has() {
-    [ -d "$KB_WORK/store/ever" ] && [ "$(ever_records)" = "$1" ]
-}
+ever_has() { store_has ever "$1"; }
 
 case_memory_stays_within_its_limit() {
     load wide 2000 0 60 --size 300 --batch 60
@@ -266,6 +264,71 @@ case_groups_are_captured() {
         fail "the group is not in the capture"
     grep -h 1234 "$KB_WORK"/store/groups/groups/*.json >/dev/null ||
         fail "its offset is not in the capture"
+}
+
+case_a_pattern_that_matches_nothing_is_a_missing_topic() {
+    load orders-1 1 0 10
+    back_up 1 slip slip 'ordrs-*'
+    assert_contains "the log" "$KB_WORK/slip.err" 'ordrs-*'
+    [ ! -e "$KB_WORK/store/slip/manifest.json" ] || fail "there is a backup"
+    back_up 0 slip2 slip 'ordrs-*' on_missing_topic=warn
+    assert_contains "the report" "$KB_WORK/slip2.out" 'ordrs-*'
+    back_up 0 slip3 slip3 'orders-*'
+    # Topics that were backed up and are gone make a pattern no slip.
+    client delete -b "$(kafka_addr k)" orders-1
+    back_up 0 slip3 slip3 'orders-*'
+    # What is to come is waited for.
+    backup_yaml "$KB_WORK/yet.yaml" id=yet broker="$(kafka_addr k)" \
+        include='yet-*' continuous=true discovery_interval=500ms \
+        commit_interval=1s
+    kb_start yet backup -c "$KB_WORK/yet.yaml" -f json
+    wait_until 20 grep -q 'no topic matches yet-' "$KB_WORK/yet.err"
+    load yet-1 1 0 10
+    wait_until 30 store_has yet 10
+    proc_signal yet TERM
+    kb_end_with "$KB_INTERRUPTED" yet 20
+}
+
+# Bytes of text as proxy.py wants them.
+hex() { printf '%s' "$1" | od -An -tx1 | tr -d ' \n'; }
+
+case_what_was_asked_for_and_cannot_be_had_is_missed() {
+    local b=$(kafka_proxied k)
+    load asked 1 0 100
+    client commit -b "$(kafka_addr k)" asked.group asked:0=40
+    proxy_start k
+    # By name, and it isn't there.
+    back_up 3 nobody nobody asked \
+        consumer_groups='{include: ["asked.group", "nobody"]}'
+    assert_contains "the reason" "$KB_WORK/nobody.out" \
+        '"reason": "consumer group nobody is not captured'
+    assert_eq "groups" 1 "$(of nobody 'd["consumer_groups"]')"
+    # Groups can't be listed (ListGroups is 16).
+    proxy_do refuse 16 1000
+    backup_yaml "$KB_WORK/mute.yaml" id=mute broker="$b" include=asked \
+        connection="request_timeout: 2s"
+    kb_run 0 mute backup -c "$KB_WORK/mute.yaml" -f json
+    assert_contains "the report" "$KB_WORK/mute.out" "groups are not captured"
+    backup_yaml "$KB_WORK/mute.yaml" id=mute broker="$b" include=asked \
+        connection="request_timeout: 2s" consumer_group_snapshot=true
+    kb_run 3 mute2 backup -c "$KB_WORK/mute.yaml" -f json
+    assert_contains "the reason" "$KB_WORK/mute2.out" \
+        '"reason": "consumer groups are not captured'
+    assert_eq "records" 100 "$(reads mute 'd[-1]["records"]')"
+    proxy_do reset
+    # A topic whose metadata has an error: 29 is "not authorized".
+    load asked.too 1 0 100
+    proxy_do edit metadata "00000a$(hex asked.too)" "001d0a$(hex asked.too)"
+    backup_yaml "$KB_WORK/barred.yaml" id=barred broker="$b" include='asked*'
+    kb_run 3 barred backup -c "$KB_WORK/barred.yaml" -f json
+    assert_contains "the reason" "$KB_WORK/barred.out" \
+        '"reason": "topic asked.too is left out'
+    assert_eq "records" 100 "$(reads barred 'd[-1]["records"]')"
+    proxy_stop
+}
+
+store_has() { # ID RECORDS
+    [ -d "$KB_WORK/store/$1" ] && [ "$(reads "$1" 'd[-1]["records"]')" = "$2" ]
 }
 
 case_one_backup_at_a_time() {

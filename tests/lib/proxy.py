@@ -3,7 +3,7 @@
 """proxy.py CONTROL_PORT LISTEN:UPSTREAM... - a TCP proxy that knows Kafka's
 frames well enough to hold back, swallow or cut the answers of chosen requests.
 
-It changes no byte. A broker behind it must advertise the proxy's port.
+It changes no byte but where `edit` says so. A broker behind it must advertise the proxy's port.
 Commands are lines on the control port, each answered with one line:
 
   swallow API [N]       the next N answers never reach the client (default 1)
@@ -11,6 +11,8 @@ Commands are lines on the control port, each answered with one line:
                         did the work; BYTES of the answer still get through
   refuse API [N]        close the connection at the request, which the broker
                         never sees
+  edit API HEX HEX [N]  put the second bytes in place of the first ones, as
+                        many, in answers (N default: all from now on)
   delay API MS [N]      hold answers back (N default: all from now on)
   rate BYTES            limit bytes per second, both directions; 0 ends it
   stall on|off          nothing passes, connections stay open
@@ -41,7 +43,7 @@ CHUNK = 1 << 16
 class Rule:
     def __init__(self, action, api, count, value=0):
         self.action, self.api = action, api
-        self.count, self.value = count, value
+        self.count, self.value = count, value  # of `edit`: (before, after)
 
     def matches(self, api):
         return self.count != 0 and self.api in (-1, api)
@@ -91,6 +93,11 @@ class State:
             self.rules.append(Rule(verb, api(), number(2, 1), number(3, 0)))
         elif verb == "delay":
             self.rules.append(Rule(verb, api(), number(3, -1), int(words[2])))
+        elif verb == "edit":
+            edit = bytes.fromhex(words[2]), bytes.fromhex(words[3])
+            if len(edit[0]) != len(edit[1]):
+                raise ValueError("not as many bytes")
+            self.rules.append(Rule(verb, api(), number(4, -1), edit))
         elif verb == "rate":
             self.rate = int(words[1])
         elif verb == "stall":
@@ -176,6 +183,15 @@ class Link:
             rule = self.state.take(("delay",), api)
             if rule:
                 await asyncio.sleep(rule.value / 1000)
+            edits = [r for r in self.state.rules
+                     if r.action == "edit" and r.matches(api)]
+            if edits:
+                whole = first + await reader.readexactly(rest)
+                for rule in edits:
+                    rule.count -= rule.count > 0
+                    whole = whole.replace(*rule.value)
+                await self.send(writer, head + whole)
+                continue
             rule = self.state.take(("swallow", "cut"), api)
             if not rule:
                 await self.send(writer, head + first)

@@ -107,6 +107,7 @@ TEST_F(Config, SmallestBackupHasAllDefaults)
     EXPECT_EQ(config.backup.open_transaction_timeout_ms, 15 * 60000);
     EXPECT_EQ(config.backup.rate_limit_bytes_per_sec, 0u);
     EXPECT_TRUE(config.backup.consumer_group_snapshot);
+    EXPECT_FALSE(config.backup.consumer_groups_asked);
     EXPECT_EQ(config.restore.time_window_start, KB_UNSET);
     EXPECT_EQ(config.restore.default_replication_factor, KB_UNSET);
     EXPECT_EQ(config.restore.retention.kind, KB_RETENTION_SAFE);
@@ -228,6 +229,16 @@ logging: {level: debug}
     EXPECT_HAS(ErrorOf(std::string(kBackup) +
                        "backup: {retention: {max_age: 30d}}\n"),
                "backup.retention: isn't supported");
+}
+
+TEST_F(Config, GroupsThatAreAskedForAreToldFromTheDefault)
+{
+    ASSERT_EQ(Parse(std::string(kBackup) +
+                    "backup: {consumer_group_snapshot: true}\n"),
+              KBP_OK)
+        << Notes();
+    EXPECT_TRUE(config.backup.consumer_group_snapshot);
+    EXPECT_TRUE(config.backup.consumer_groups_asked);
 }
 
 TEST_F(Config, UnitsWhereverThereAreSizesAndTimes)

@@ -35,13 +35,10 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static int take_configs(struct kb_source_topic *topic,
+static int copy_configs(struct kb_topic_desc *desc,
                         const struct kb_admin_configs *from,
                         struct kbp_error *err)
 {
-    struct kb_topic_desc *desc = &topic->desc;
-    const char *policy;
-    const char *remote;
     size_t i;
 
     desc->configs =
@@ -60,28 +57,140 @@ static int take_configs(struct kb_source_topic *topic,
     }
     qsort(desc->configs, desc->config_count, sizeof *desc->configs, by_name);
     desc->configs_known = true;
-    policy = config_value(desc, "cleanup.policy");
-    topic->compacted = policy && strstr(policy, "compact");
-    remote = config_value(desc, "remote.storage.enable");
-    topic->remote = remote && strcmp(remote, "true") == 0;
     return KBP_OK;
 }
 
-/* Ask for the configs of all topics which have none yet. */
+static void note_configs(struct kb_source_topic *topic)
+{
+    const char *policy = config_value(&topic->desc, "cleanup.policy");
+    const char *remote = config_value(&topic->desc, "remote.storage.enable");
+
+    atomic_store(&topic->compacted, policy && strstr(policy, "compact"));
+    atomic_store(&topic->remote, remote && strcmp(remote, "true") == 0);
+}
+
+/* What the archive says of them: true until they are read. */
+static int recall_configs(struct kb_engine *engine,
+                          struct kb_source_topic *topic, struct kbp_error *err)
+{
+    const struct kb_generation *have;
+    struct kb_topic_desc copy = {.partition_count = -1};
+    int rc = KBP_OK;
+
+    (void)pthread_mutex_lock(&engine->pipe.commit_lock);
+    have = kb_manifest_generation(engine->manifest, &topic->generation);
+    if (have && have->desc.configs_known)
+        rc = kb_topic_desc_copy(&copy, &have->desc, err);
+    (void)pthread_mutex_unlock(&engine->pipe.commit_lock);
+    if (rc == KBP_OK && copy.configs_known) {
+        topic->desc.configs = copy.configs;
+        topic->desc.config_count = copy.config_count;
+        topic->desc.configs_known = true;
+        note_configs(topic);
+    }
+    return rc;
+}
+
+/* The topic has these configs now; `described` if they are no others. */
+static int take_configs(struct kb_source_topic *topic,
+                        const struct kb_admin_configs *from,
+                        struct kbp_error *err)
+{
+    struct kb_topic_desc *desc = &topic->desc;
+    struct kb_topic_desc fresh = *desc;
+    int rc;
+
+    fresh.configs = NULL;
+    fresh.config_count = 0;
+    rc = copy_configs(&fresh, from, err);
+    if (rc != KBP_OK) {
+        kb_topic_desc_release(&fresh);
+        return rc;
+    }
+    topic->configs_read = true;
+    topic->configs_failed = false;
+    if (kb_topic_desc_equal(desc, &fresh)) {
+        kb_topic_desc_release(&fresh);
+        return KBP_OK;
+    }
+    if (desc->configs_known)
+        kb_info("topic %s: its configs are others now", topic->name);
+    fresh.described_ms = kb_wall_ms();
+    kb_topic_desc_release(desc);
+    *desc = fresh;
+    topic->described = false;
+    note_configs(topic);
+    return KBP_OK;
+}
+
+/* They can't be read: said once, and tried again at the next discovery. */
+static int miss_configs(struct kb_engine *engine, struct kb_source_topic *topic,
+                        int16_t error, struct kbp_error *err)
+{
+    char acl[KB_ACL_TEXT];
+
+    if (engine->config->backup.require_topic_configs && !topic->configs_read) {
+        (void)kb_fail(err, kb_kafka_error_status(error),
+                      "topic %s: its configs can't be read: %s", topic->name,
+                      kb_kafka_error_text(error));
+        kb_acl_hint(err, error, KB_ACL_TOPIC, topic->name, "DescribeConfigs");
+        return err->status;
+    }
+    if (!topic->configs_failed)
+        kb_engine_warn(
+            engine, "topic %s: its configs can't be read and %s: %s%s",
+            topic->name,
+            topic->desc.configs_known ? "are in the backup as they were"
+                                      : "are not in the backup",
+            kb_kafka_error_text(error),
+            kb_acl_advice(acl, error, KB_ACL_TOPIC, topic->name,
+                          "DescribeConfigs"));
+    topic->configs_failed = true;
+    return KBP_OK;
+}
+
+/* The same of all that were asked for. */
+static int miss_all_configs(struct kb_engine *engine,
+                            struct kb_source_topic *const *asked, size_t count,
+                            struct kbp_error *err)
+{
+    bool read = true;
+    bool known = true;
+    bool said = true;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        read &= asked[i]->configs_read;
+        known &= asked[i]->desc.configs_known;
+        said &= asked[i]->configs_failed;
+    }
+    if (err->status == KBP_ERR_NOMEM || err->status == KBP_ERR_CANCELLED ||
+        (engine->config->backup.require_topic_configs && !read))
+        return err->status;
+    if (!said)
+        kb_engine_warn(engine, "the topics' configs %s: %s",
+                       known ? "are in the backup as they were"
+                             : "are not in the backup",
+                       err->message);
+    for (i = 0; i < count; i++)
+        asked[i]->configs_failed = true;
+    kb_err_clear(err);
+    return KBP_OK;
+}
+
+/* Ask for the configs of those topics whose turn it is. */
 static int describe(struct kb_engine *engine, struct kbp_error *err)
 {
     struct kb_admin_configs *configs = NULL;
     struct kb_source_topic **asked = NULL;
     const char **names = NULL;
     struct kb_source_topic *topic;
-    char acl[KB_ACL_TEXT];
     size_t count = 0;
     size_t i;
     int rc = KBP_OK;
 
     for (topic = engine->topics; topic; topic = topic->next)
-        count +=
-            !topic->retired && !topic->desc.configs_known && !topic->described;
+        count += !topic->retired && topic->ask_configs;
     if (count == 0)
         return KBP_OK;
     names = calloc(count, sizeof *names);
@@ -92,35 +201,22 @@ static int describe(struct kb_engine *engine, struct kbp_error *err)
     }
     count = 0;
     for (topic = engine->topics; topic; topic = topic->next)
-        if (!topic->retired && !topic->desc.configs_known &&
-            !topic->described) {
+        if (!topic->retired && topic->ask_configs) {
+            topic->ask_configs = false;
+            if (rc == KBP_OK && !topic->desc.configs_known)
+                rc = recall_configs(engine, topic, err);
             names[count] = topic->name;
             asked[count++] = topic;
         }
+    if (rc != KBP_OK)
+        goto out;
     rc = kb_admin_topic_configs(engine->admin, names, count, &configs, err);
-    for (i = 0; rc == KBP_OK && i < count; i++)
-        if (configs[i].error == KB_KAFKA_NONE)
-            rc = take_configs(asked[i], &configs[i], err);
-        else if (engine->config->backup.require_topic_configs) {
-            rc = kb_fail(err, kb_kafka_error_status(configs[i].error),
-                         "topic %s: its configs can't be read: %s", names[i],
-                         kb_kafka_error_text(configs[i].error));
-            kb_acl_hint(err, configs[i].error, KB_ACL_TOPIC, names[i],
-                        "DescribeConfigs");
-        } else
-            kb_engine_warn(engine,
-                           "topic %s: its configs can't be read and are not "
-                           "in the backup: %s%s",
-                           names[i], kb_kafka_error_text(configs[i].error),
-                           kb_acl_advice(acl, configs[i].error, KB_ACL_TOPIC,
-                                         names[i], "DescribeConfigs"));
-    if (rc != KBP_OK && !engine->config->backup.require_topic_configs &&
-        rc != KBP_ERR_NOMEM) {
-        kb_engine_warn(engine, "the topics' configs are not in the backup: %s",
-                       err->message);
-        kb_err_clear(err);
-        rc = KBP_OK;
-    }
+    if (rc != KBP_OK)
+        rc = miss_all_configs(engine, asked, count, err);
+    for (i = 0; configs && rc == KBP_OK && i < count; i++)
+        rc = configs[i].error == KB_KAFKA_NONE
+                 ? take_configs(asked[i], &configs[i], err)
+                 : miss_configs(engine, asked[i], configs[i].error, err);
 out:
     kb_admin_configs_free(configs, count);
     free(names);

@@ -131,7 +131,7 @@ static void choose(struct kb_fetcher *fetcher, size_t max,
     while ((part = kb_parts_pop(&fetcher->ready)) != NULL) {
         bool fits = take->count < max && part->not_before_ms <= now &&
                     !(part->alone && take->count > 0) &&
-                    !(remote && part->topic->remote);
+                    !(remote && atomic_load(&part->topic->remote));
 
         if (atomic_load(&part->wanted_back)) {
             kb_fetch_give_back(fetcher, part, KB_TROUBLE_LEFT);
@@ -143,7 +143,7 @@ static void choose(struct kb_fetcher *fetcher, size_t max,
         }
         if (part->alone)
             max = 1;
-        remote |= part->topic->remote;
+        remote |= atomic_load(&part->topic->remote) != 0;
         kb_parts_push(take, part);
     }
     fetcher->ready = rest;

@@ -148,7 +148,7 @@ static int walk_batches(struct kb_fetcher *fetcher, struct kb_part *part,
     kb_walk_begin(walk, fetched);
     walk->position = part->position;
     walk->end = part->end;
-    walk->compacted = part->topic->compacted;
+    walk->compacted = atomic_load(&part->topic->compacted) != 0;
     walk->keep_aborted = fetcher->env->isolation == KB_READ_UNCOMMITTED;
     walk->codecs = &fetcher->codecs;
     walk->check = part->check.known ? &part->check : NULL;

@@ -119,13 +119,16 @@ struct kb_source_topic {
     struct kb_uuid replaces;   /* the generation before, gone since; or none */
     uint32_t number;
     bool id_is_kafkas;
-    bool known;      /* the archive had this generation before this run */
-    bool compacted;  /* cleanup.policy has "compact" */
-    bool remote;     /* remote.storage.enable */
-    bool literal;    /* named without a pattern */
-    bool retired;    /* gone, or replaced by a new generation */
-    unsigned missed; /* looks in a row at which it wasn't there */
-    bool described;  /* the archive has its description as it is now */
+    bool known;           /* the archive had this generation before this run */
+    bool ask_configs;     /* they are to be read, again */
+    bool configs_read;    /* in this run */
+    bool configs_failed;  /* they couldn't be, and that was said */
+    atomic_int compacted; /* cleanup.policy has "compact"; may change */
+    atomic_int remote;    /* remote.storage.enable */
+    bool literal;         /* named without a pattern */
+    bool retired;         /* gone, or replaced by a new generation */
+    unsigned missed;      /* looks in a row at which it wasn't there */
+    bool described;       /* the archive has its description as it is now */
     struct kb_topic_desc desc;
     struct kb_part **parts; /* by number; NULL: not begun */
     int32_t part_count;

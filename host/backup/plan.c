@@ -238,6 +238,7 @@ static int take_topic(struct kb_engine *engine,
         return kb_fail_nomem(err, "a topic");
     topic->id = meta->id;
     topic->desc.described_ms = kb_wall_ms();
+    topic->ask_configs = true;
     rc = size_topic(topic, meta, err);
     if (rc != KBP_OK)
         return rc;
@@ -277,9 +278,11 @@ int kb_plan(struct kb_engine *engine, bool first, struct kbp_error *err)
         topic = find_topic(engine, meta->name);
         if (!topic)
             rc = take_topic(engine, meta, false, err);
-        else if (kb_uuid_equal(&topic->id, &meta->id))
+        else if (kb_uuid_equal(&topic->id, &meta->id)) {
+            /* Continuous: what was changed, or couldn't be read before. */
+            topic->ask_configs = true;
             rc = size_topic(topic, meta, err);
-        else
+        } else
             rc = kb_plan_restart(engine, topic,
                                  "it was deleted and created again", err);
     }

@@ -369,7 +369,8 @@ static int on_empty(struct kb_engine *engine, struct kb_part *part,
 
     if (end == KB_NO_END)
         end = atomic_load(&part->last_stable);
-    if (part->topic->compacted && !part->topic->remote && !part->check.known &&
+    if (atomic_load(&part->topic->compacted) &&
+        !atomic_load(&part->topic->remote) && !part->check.known &&
         part->empties >= EMPTY_ENOUGH &&
         atomic_load(&part->last_stable) >= end) {
         /* A cleaned segment can end before its last offsets. */

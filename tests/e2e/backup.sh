@@ -237,6 +237,69 @@ PY
         "$(find "$KB_WORK/store/memory/segments" -type f | wc -l)"
 }
 
+# config_in ID KEY: its value as the archive has it
+config_in() {
+    kb describe -p "$KB_WORK/store" -b "$1" -f json 2>/dev/null |
+        python3 -c 'import json, sys
+found = []
+def walk(x):
+    if isinstance(x, dict):
+        if sys.argv[1] in x:
+            found.append(x[sys.argv[1]])
+        if x.get("name") == sys.argv[1]:
+            found.append(x.get("value"))
+        x = list(x.values())
+    if isinstance(x, list):
+        for y in x:
+            walk(y)
+try:
+    walk(json.load(sys.stdin))
+except ValueError:  # there is no backup yet
+    pass
+print(found[-1] if found else "")' "$2"
+}
+config_is() { [ "$(config_in "$1" "$2")" = "$3" ]; }
+
+case_continuous_takes_configs_that_change() {
+    local b=$(kafka_addr k)
+    client create -b "$b" changing 1 --config retention.ms=8640000000
+    load changing 1 0 100
+    backup_yaml "$KB_WORK/changing.yaml" id=changing broker="$b" \
+        include='changing' continuous=true discovery_interval=500ms \
+        commit_interval=1s
+    kb_start changing backup -c "$KB_WORK/changing.yaml" -f json
+    wait_until 30 config_is changing retention.ms 8640000000
+    client set-config -b "$b" changing retention.ms=7777777777
+    wait_until 30 config_is changing retention.ms 7777777777 ||
+        fail "retention.ms is still $(config_in changing retention.ms)"
+    proc_signal changing TERM
+    kb_end_with "$KB_INTERRUPTED" changing 20
+    # A run that can't read them leaves them as they are.
+    proxy_start k
+    proxy_do refuse describe_configs 1000
+    load changing 1 100 200
+    backup_yaml "$KB_WORK/changing.yaml" id=changing \
+        broker="$(kafka_proxied k)" include='changing' \
+        connection="request_timeout: 2s"
+    kb_run 0 changing2 backup -c "$KB_WORK/changing.yaml" -f json
+    assert_contains "the report" "$KB_WORK/changing2.out" "as they were"
+    assert_eq "retention.ms" 7777777777 "$(config_in changing retention.ms)"
+    # What couldn't be read is read at the next look.
+    backup_yaml "$KB_WORK/changing.yaml" id=unread \
+        broker="$(kafka_proxied k)" include='changing' continuous=true \
+        discovery_interval=500ms commit_interval=1s \
+        connection="request_timeout: 2s"
+    kb_start unread backup -c "$KB_WORK/changing.yaml" -f json
+    wait_until 60 store_has unread 200
+    assert_contains "the log" "$KB_WORK/unread.err" "not in the backup"
+    assert_eq "retention.ms" "" "$(config_in unread retention.ms)"
+    proxy_do reset
+    wait_until 30 config_is unread retention.ms 7777777777
+    proc_signal unread TERM
+    kb_end_with "$KB_INTERRUPTED" unread 20
+    proxy_stop
+}
+
 case_asking_for_a_topic_does_not_create_it() {
     back_up 1 typo typo 'no-such-topic,again'
     assert_contains "the log" "$KB_WORK/typo.err" "no-such-topic"

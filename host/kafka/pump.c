@@ -46,9 +46,14 @@ static int dial(struct kb_pump *pump, int64_t deadline_ms,
     const struct kb_pump_options *o = pump->options;
     struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka"};
     struct kb_security *security = o->net->security;
-    int status =
-        kb_tcp_dial(o->net, o->host, o->port, deadline_ms, &pump->broker, err);
+    int status;
 
+    if (o->refused) {
+        *err = *o->refused;
+        return err->status;
+    }
+    status =
+        kb_tcp_dial(o->net, o->host, o->port, deadline_ms, &pump->broker, err);
     if (status == KBP_OK && security && security->ops->wrap)
         status = security->ops->wrap(security, &peer, &pump->broker,
                                      deadline_ms, err);

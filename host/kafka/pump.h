@@ -26,6 +26,7 @@ struct kb_pump_options {
     uint16_t port;
     int app_fd; /* our end of the socketpair; the pump's from now on */
     bool relay; /* librdkafka's own SASL passes as it is, over our TLS */
+    const struct kbp_error *refused; /* told instead of dialling; or NULL */
     /*
      * Called once with the user and password that librdkafka was given, which
      * are good for the call: the security to log in with, NULL for that of

@@ -23,6 +23,18 @@ struct kb_tls_settings {
     const struct kb_secret *key_password; /* or NULL */
     const char *key_password_file;        /* read with the key; or NULL */
     bool verify_host; /* the certificate must be for the broker's host name */
+    /* Of librdkafka's properties, each named like its property; all may be
+       zero.  Certificate and key come from one place: files, text, keystore. */
+    const char *ca_pem; /* beside ca_location, where both are set */
+    const char *certificate_pem;
+    const struct kb_secret *key_pem;
+    const char *keystore_location; /* PKCS#12 */
+    const struct kb_secret *keystore_password;
+    const char *crl_location;
+    const char *cipher_suites; /* of TLS 1.2 and of 1.3, in one list */
+    const char *curves;
+    const char *sigalgs;
+    bool trust_anyone; /* verify nothing */
 };
 
 struct kb_tls;

@@ -102,6 +102,8 @@ static const char *verify_text(long code)
         return "it has expired";
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return "it is not yet valid";
+    case X509_V_ERR_CERT_REVOKED:
+        return "it has been revoked";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
         return "it is self-signed and not trusted here";
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
@@ -205,7 +207,8 @@ int kb_fail_tls(struct kbp_error *err, SSL *ssl, int code, int errnum,
 {
     long verified = SSL_get_verify_result(ssl);
 
-    if (verified != X509_V_OK && !SSL_is_init_finished(ssl))
+    if (verified != X509_V_OK && !SSL_is_init_finished(ssl) &&
+        SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE)
         return bad_certificate(err, verified, peer);
     if (code == SSL_ERROR_SSL &&
         ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING)

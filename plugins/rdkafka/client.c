@@ -214,19 +214,6 @@ static int credentials(void *data, const char *user, const char *password,
     return status;
 }
 
-/* What could not even begin is told where librdkafka listens. */
-static int refuse(void *data, const char *user, const char *password,
-                  struct kb_security **security, struct kbp_error *err)
-{
-    struct kb_client_state *state = data;
-
-    (void)user;
-    (void)password;
-    (void)security;
-    *err = state->failed;
-    return err->status;
-}
-
 /* With the lock held, once. */
 static int begin(struct kb_client_state *state, struct kbp_error *err)
 {
@@ -246,8 +233,9 @@ static int begin(struct kb_client_state *state, struct kbp_error *err)
                               NULL, &state->transport, &state->failed);
     state->net.security = state->transport;
     options.relay = protocol.relay && status == KBP_OK;
+    /* What could not even begin is told where librdkafka listens. */
     if (status != KBP_OK)
-        options.credentials = refuse;
+        options.refused = &state->failed;
     else if (protocol.sasl && !protocol.relay)
         options.credentials = credentials;
     return kb_pump_set_new(&options, &state->pumps, err);

@@ -214,6 +214,24 @@ static bool is_old_default(const struct kb_rdkafka_api *api, const char *name,
            strcmp(value, "none") == 0;
 }
 
+/* A property's value, to be freed as a secret; NULL: it has no such property.
+ */
+static char *get(const struct kb_rdkafka_api *api, const rd_kafka_conf_t *conf,
+                 const char *name)
+{
+    size_t size = 0;
+    char *value;
+
+    if (api->rd_kafka_conf_get(conf, name, NULL, &size) != RD_KAFKA_CONF_OK)
+        return NULL;
+    value = calloc(1, size + 1);
+    if (value &&
+        api->rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK)
+        return value;
+    free(value);
+    return NULL;
+}
+
 /*
  * Properties that were set before the plugin was loaded went to librdkafka;
  * set them again, so that they pass on_conf_set() and are kept for copies.
@@ -227,9 +245,20 @@ static rd_kafka_conf_res_t take_over(const struct kb_rdkafka_api *api,
         const char *unset; /* librdkafka's own default */
     } earlier[] = {
         {"ssl.ca.location", ""},
+        {"ssl.ca.pem", ""},
         {"ssl.certificate.location", ""},
+        {"ssl.certificate.pem", ""},
         {"ssl.key.location", ""},
+        {"ssl.key.pem", ""},
         {"ssl.key.password", ""},
+        {"ssl.keystore.location", ""},
+        {"ssl.keystore.password", ""},
+        {"ssl.crl.location", ""},
+        {"ssl.cipher.suites", ""},
+        {"ssl.curves.list", ""},
+        {"ssl.sigalgs.list", ""},
+        {"ssl.engine.location", ""},
+        {"ssl.providers", ""},
         {"ssl.endpoint.identification.algorithm", "https"},
         {"enable.ssl.certificate.verification", "true"},
         {"sasl.kerberos.service.name", "kafka"},
@@ -246,32 +275,24 @@ static rd_kafka_conf_res_t take_over(const struct kb_rdkafka_api *api,
         {"sasl.mechanisms", "GSSAPI"},
         {"security.protocol", "plaintext"},
     };
-    enum { COUNT = sizeof earlier / sizeof earlier[0], VALUE_MAX = 2048 };
+    enum { COUNT = sizeof earlier / sizeof earlier[0] };
     rd_kafka_conf_res_t res = RD_KAFKA_CONF_OK;
-    char *values;
+    char *values[COUNT];
     size_t i;
 
-    values = calloc(COUNT, VALUE_MAX);
-    if (!values)
-        return RD_KAFKA_CONF_INVALID;
     /* All are read before any is set: setting one changes others. */
     for (i = 0; i < COUNT; i++) {
-        char *value = values + i * VALUE_MAX;
-        size_t size = VALUE_MAX;
-
-        if (api->rd_kafka_conf_get(conf, earlier[i].name, value, &size) !=
-                RD_KAFKA_CONF_OK ||
-            strcmp(value, earlier[i].unset) == 0 ||
-            is_old_default(api, earlier[i].name, value))
-            *value = '\0';
+        values[i] = get(api, conf, earlier[i].name);
+        if (values[i] && (strcmp(values[i], earlier[i].unset) == 0 ||
+                          is_old_default(api, earlier[i].name, values[i])))
+            *values[i] = '\0';
     }
     for (i = 0; i < COUNT && res == RD_KAFKA_CONF_OK; i++)
-        if (values[i * VALUE_MAX])
-            res = api->rd_kafka_conf_set(conf, earlier[i].name,
-                                         values + i * VALUE_MAX, errstr,
-                                         errstr_size);
-    explicit_bzero(values, (size_t)COUNT * VALUE_MAX);
-    free(values);
+        if (values[i] && *values[i])
+            res = api->rd_kafka_conf_set(conf, earlier[i].name, values[i],
+                                         errstr, errstr_size);
+    for (i = 0; i < COUNT; i++)
+        kb_free_secret_text(values[i]);
     return res;
 }
 

@@ -17,17 +17,6 @@ static const struct {
     const char *name;
     const char *instead;
 } refused[] = {
-    {"ssl.ca.pem", "put it into a file and set ssl.ca.location"},
-    {"ssl.certificate.pem", "put it into a file and set "
-                            "ssl.certificate.location"},
-    {"ssl.key.pem", "put it into a file and set ssl.key.location"},
-    {"ssl.keystore.location", "convert it to PEM and set "
-                              "ssl.certificate.location and ssl.key.location"},
-    {"ssl.keystore.password", "convert the keystore to PEM"},
-    {"ssl.cipher.suites", "set the policy in openssl.cnf"},
-    {"ssl.curves.list", "set the policy in openssl.cnf"},
-    {"ssl.sigalgs.list", "set the policy in openssl.cnf"},
-    {"ssl.crl.location", "there is no support for CRLs"},
     {"ssl.engine.location", "there is no support for engines"},
     {"ssl.providers", "set them in openssl.cnf"},
 };
@@ -52,6 +41,15 @@ enum kb_property_owner kb_property_owner(const char *name)
     return KB_PROPERTY_THEIRS;
 }
 
+/* As librdkafka reads a bool. */
+static bool is_bool(const char *value, bool *is)
+{
+    *is = strcasecmp(value, "true") == 0 || strcasecmp(value, "t") == 0 ||
+          strcmp(value, "1") == 0;
+    return *is || strcasecmp(value, "false") == 0 ||
+           strcasecmp(value, "f") == 0 || strcmp(value, "0") == 0;
+}
+
 static int check_own_name(const char *name, struct kbp_error *err)
 {
     static const char *const own[] = {"kafka_backup.plugin.dir",
@@ -71,6 +69,7 @@ int kb_property_check(const char *name, const char *value,
     static const char *const protocols[] = {"plaintext", "ssl",
                                             "sasl_plaintext", "sasl_ssl"};
     size_t i;
+    bool is;
 
     for (i = 0; i < sizeof refused / sizeof refused[0]; i++)
         if (strcmp(name, refused[i].name) == 0 && *value)
@@ -95,10 +94,11 @@ int kb_property_check(const char *name, const char *value,
                        "neither https nor none",
                        value);
     if (strcmp(name, "enable.ssl.certificate.verification") == 0 &&
-        strcmp(value, "true") != 0)
+        !is_bool(value, &is))
         return kb_fail(err, KBP_ERR_CONFIG,
-                       "kafka_backup_sasl always verifies certificates; set "
-                       "ssl.ca.location to the broker's CA");
+                       "enable.ssl.certificate.verification: \"%s\" is "
+                       "neither true nor false",
+                       value);
     return KBP_OK;
 }
 
@@ -333,20 +333,52 @@ void kb_sasl_values_release(struct kb_sasl_values *values)
     values->count = 0;
 }
 
+static const struct kb_secret *
+get_secret(const struct kb_properties *properties, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < properties->count; i++)
+        if (strcmp(properties->items[i].name, name) == 0 &&
+            properties->items[i].value.len > 0)
+            return &properties->items[i].value;
+    return NULL;
+}
+
 void kb_properties_tls(const struct kb_properties *properties,
                        struct kb_tls_settings *tls)
 {
+    const struct {
+        const char *name;
+        const char **value;
+    } texts[] = {
+        {"ssl.ca.location", &tls->ca_location},
+        {"ssl.ca.pem", &tls->ca_pem},
+        {"ssl.certificate.location", &tls->certificate_location},
+        {"ssl.certificate.pem", &tls->certificate_pem},
+        {"ssl.key.location", &tls->key_location},
+        {"ssl.keystore.location", &tls->keystore_location},
+        {"ssl.crl.location", &tls->crl_location},
+        {"ssl.cipher.suites", &tls->cipher_suites},
+        {"ssl.curves.list", &tls->curves},
+        {"ssl.sigalgs.list", &tls->sigalgs},
+    };
     const char *host =
         kb_properties_get(properties, "ssl.endpoint.identification.algorithm");
+    const char *verify =
+        kb_properties_get(properties, "enable.ssl.certificate.verification");
+    bool verified = true;
     size_t i;
 
     memset(tls, 0, sizeof *tls);
-    tls->ca_location = kb_properties_get(properties, "ssl.ca.location");
-    tls->certificate_location =
-        kb_properties_get(properties, "ssl.certificate.location");
-    tls->key_location = kb_properties_get(properties, "ssl.key.location");
-    for (i = 0; i < properties->count; i++)
-        if (strcmp(properties->items[i].name, "ssl.key.password") == 0)
-            tls->key_password = &properties->items[i].value;
+    for (i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        *texts[i].value = kb_properties_get(properties, texts[i].name);
+    /* librdkafka's word for "where systems have it". */
+    if (tls->ca_location && strcmp(tls->ca_location, "probe") == 0)
+        tls->ca_location = NULL;
+    tls->key_pem = get_secret(properties, "ssl.key.pem");
+    tls->key_password = get_secret(properties, "ssl.key.password");
+    tls->keystore_password = get_secret(properties, "ssl.keystore.password");
     tls->verify_host = !host || strcmp(host, "none") != 0;
+    tls->trust_anyone = verify && is_bool(verify, &verified) && !verified;
 }

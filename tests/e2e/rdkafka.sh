@@ -95,6 +95,42 @@ case_kcat_tls_and_client_certificates() {
         -X ssl.endpoint.identification.algorithm=none
 }
 
+# The properties of librdkafka's that name no file of PEM, before the plugin
+# and behind it.
+case_kcat_tls_from_text_and_keystores() {
+    local pem=(-X security.protocol=SSL -X "ssl.ca.pem=$(cat "$CERTS/ca.pem")"
+        -X "ssl.certificate.pem=$(cat "$CERTS/client.pem")"
+        -X "ssl.key.pem=$(cat "$CERTS/client.enc.key")"
+        -X ssl.key.password=keypass)
+    local store=(-X security.protocol=SSL "${CA[@]}"
+        -X "ssl.keystore.location=$CERTS/client.p12"
+        -X ssl.keystore.password=changeit)
+    tls_keystore client
+    well -b "$(tls_addr k mtls)" "${P[@]}" "${pem[@]}"
+    well -b "$(tls_addr k mtls)" "${pem[@]}" "${P[@]}"
+    well -b "$(tls_addr k mtls)" "${P[@]}" "${store[@]}"
+    well -b "$(tls_addr k mtls)" "${store[@]}" "${P[@]}"
+    refused "the password of the keystore is wrong" -b "$(tls_addr k mtls)" \
+        "${P[@]}" "${store[@]}" -X ssl.keystore.password=guess
+}
+
+# What a listener has, and what nobody has.
+case_kcat_tls_policy() {
+    local tls=(-b "$(tls_addr k ssl)" "${P[@]}" -X security.protocol=SSL)
+    well "${tls[@]}" "${CA[@]}" -X ssl.curves.list=P-256 \
+        -X ssl.cipher.suites=TLS_AES_128_GCM_SHA256 \
+        -X ssl.sigalgs.list=RSA-PSS+SHA256:RSA+SHA256
+    refused "ssl.cipher.suites: NO-SUCH" "${tls[@]}" "${CA[@]}" \
+        -X ssl.cipher.suites=NO-SUCH
+    # a certificate of nobody's, for another host
+    refused "not trusted" -b "$(tls_addr k wrong)" "${P[@]}" \
+        -X security.protocol=SSL -X "ssl.ca.location=$CERTS/other-ca.pem"
+    well -b "$(tls_addr k wrong)" "${P[@]}" -X security.protocol=SSL \
+        -X "ssl.ca.location=$CERTS/other-ca.pem" \
+        -X enable.ssl.certificate.verification=false
+    assert_contains "what kcat said" "$KB_WORK/out" "certificates are not verified"
+}
+
 case_kcat_gssapi_from_a_keytab() {
     KRB5_CONFIG=$KDC/krb5.conf well -b "$(sasl_addr k)" "${P[@]}" \
         -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=GSSAPI \
@@ -127,8 +163,10 @@ case_kcat_refusals() {
         -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=PLAIN "${ALICE[@]}"
     refused "no such property; did you mean kafka_backup.plugin.dir" \
         -b "$(sasl_addr k)" "${P[@]}" -X kafka_backup.plugin.dirs=/x
-    refused "kafka_backup_sasl has no ssl.keystore.location" \
-        -b "$(sasl_addr k)" "${P[@]}" -X ssl.keystore.location=/x
+    refused "kafka_backup_sasl has no ssl.engine.location" \
+        -b "$(sasl_addr k)" "${P[@]}" -X ssl.engine.location=/x
+    refused "neither true nor false" -b "$(sasl_addr k)" "${P[@]}" \
+        -X enable.ssl.certificate.verification=perhaps
 }
 
 case_kcat_oauthbearer_by_oidc() {

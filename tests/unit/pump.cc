@@ -111,6 +111,7 @@ class Broker
         return "127.0.0.1:" + std::to_string(port_);
     }
 
+    std::atomic<unsigned> accepted{0};
     std::atomic<unsigned> logins{0};
     std::atomic<unsigned> early{0}; // requests in the middle of a login
 
@@ -121,6 +122,7 @@ class Broker
             int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
             if (fd < 0)
                 return;
+            accepted++;
             servers_.emplace_back([this, fd] { serve(fd); });
         }
     }
@@ -358,6 +360,23 @@ TEST_F(Pump, TellsThatNobodyIsThere)
     int fd = dial("127.0.0.1:9");
     EXPECT_EQ(greet(fd, &text), -195);
     EXPECT_NE(text.find("127.0.0.1"), std::string::npos) << text;
+    hang_up(fd);
+}
+
+// Bad certificates, say: nothing is sent to anybody then.
+TEST_F(Pump, TellsWhyItDoesNotDial)
+{
+    Broker broker(0);
+    struct kbp_error why = KB_ERR_INIT;
+    std::string text;
+
+    (void)kb_fail(&why, KBP_ERR_CONFIG, "the keystore is damaged");
+    options.refused = &why;
+    open("alice-secret");
+    int fd = dial(broker.node());
+    EXPECT_NE(greet(fd, &text), 0);
+    EXPECT_NE(text.find("the keystore is damaged"), std::string::npos) << text;
+    EXPECT_EQ(broker.accepted, 0u);
     hang_up(fd);
 }
 

@@ -2,8 +2,9 @@
 /*
  * admin_groups.c - consumer groups and what they committed.
  *
- * Their state isn't asked for: librdkafka 2.0 calls live groups of the new
- * protocol dead.  Whether a group can be committed for shows when it is done.
+ * Their state is no more than a hint: librdkafka 2.0 calls live groups of the
+ * new protocol dead.  Whether a group can be committed for shows when it is
+ * done.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,16 +31,30 @@ static void free_names(char **names, size_t count)
     free(names);
 }
 
+static bool is_live(const rd_kafka_ConsumerGroupListing_t *group)
+{
+    switch (rd_kafka_ConsumerGroupListing_state(group)) {
+    case RD_KAFKA_CONSUMER_GROUP_STATE_PREPARING_REBALANCE:
+    case RD_KAFKA_CONSUMER_GROUP_STATE_COMPLETING_REBALANCE:
+    case RD_KAFKA_CONSUMER_GROUP_STATE_STABLE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* A partial list would lose groups without a word: any error fails it. */
 static int take_listing(struct kb_admin *admin,
                         const rd_kafka_ListConsumerGroups_result_t *result,
-                        char ***groups, size_t *count, struct kbp_error *err)
+                        bool live, char ***groups, size_t *count,
+                        struct kbp_error *err)
 {
     size_t n = 0;
     const rd_kafka_error_t **errors =
         rd_kafka_ListConsumerGroups_result_errors(result, &n);
     const rd_kafka_ConsumerGroupListing_t **valid;
     char **names;
+    size_t taken = 0;
     size_t i;
 
     if (n > 0) {
@@ -55,19 +70,23 @@ static int take_listing(struct kb_admin *admin,
     if (!names)
         return kb_fail_nomem(err, "groups");
     for (i = 0; i < n; i++) {
-        names[i] = kb_strdup(rd_kafka_ConsumerGroupListing_group_id(valid[i]));
-        if (!names[i]) {
-            free_names(names, i);
+        if (live && !is_live(valid[i]))
+            continue;
+        names[taken] =
+            kb_strdup(rd_kafka_ConsumerGroupListing_group_id(valid[i]));
+        if (!names[taken]) {
+            free_names(names, taken);
             return kb_fail_nomem(err, "groups");
         }
+        taken++;
     }
     *groups = names;
-    *count = n;
+    *count = taken;
     return KBP_OK;
 }
 
-static int list_once(struct kb_admin *admin, char ***groups, size_t *count,
-                     struct kbp_error *err)
+static int list_once(struct kb_admin *admin, bool live, char ***groups,
+                     size_t *count, struct kbp_error *err)
 {
     struct kb_admin_call call = {NULL, NULL};
     rd_kafka_event_t *event = NULL;
@@ -81,23 +100,35 @@ static int list_once(struct kb_admin *admin, char ***groups, size_t *count,
     if (rc == KBP_OK)
         rc =
             take_listing(admin, rd_kafka_event_ListConsumerGroups_result(event),
-                         groups, count, err);
+                         live, groups, count, err);
     if (event)
         rd_kafka_event_destroy(event);
     kb_admin_call_release(&call);
     return rc;
 }
 
-int kb_admin_list_groups(struct kb_admin *admin, char ***groups, size_t *count,
-                         struct kbp_error *err)
+static int list_groups(struct kb_admin *admin, bool live, char ***groups,
+                       size_t *count, struct kbp_error *err)
 {
     int64_t deadline_ms = kb_deadline_ms(admin->net.request_timeout_ms);
     int rc;
 
     do
-        rc = list_once(admin, groups, count, err);
+        rc = list_once(admin, live, groups, count, err);
     while (rc != KBP_OK && kb_admin_again(admin, rc, deadline_ms, err));
     return rc == KBP_OK ? rc : err->status;
+}
+
+int kb_admin_list_groups(struct kb_admin *admin, char ***groups, size_t *count,
+                         struct kbp_error *err)
+{
+    return list_groups(admin, false, groups, count, err);
+}
+
+int kb_admin_list_live_groups(struct kb_admin *admin, char ***groups,
+                              size_t *count, struct kbp_error *err)
+{
+    return list_groups(admin, true, groups, count, err);
 }
 
 void kb_group_offsets_free(struct kb_group_offset *offsets, size_t count)

@@ -265,6 +265,8 @@ static int dry_run(struct kb_restore_run *run, struct kb_topics *topics,
 
     if (run->config->restore.create_topics)
         status = kb_topics_create(topics, run, true, &failed, err);
+    if (status == KBP_OK && kb_groups_wanted(&run->config->restore))
+        status = kb_groups_preview(run, &run->groups, err);
     if (status != KBP_OK)
         return status;
     run->report->outcome =

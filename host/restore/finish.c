@@ -45,7 +45,7 @@ static void look_at_age(const struct kb_restore_run *run, const char *topic,
                   : NULL;
         for (i = 0; log && i < log->extent_count; i++) {
             const struct kb_sums *sums = &log->extents[i].sums;
-            const int64_t oldest =
+            int64_t oldest =
                 sums->min_known ? sums->min_timestamp : sums->max_timestamp;
 
             if (!sums->records)
@@ -53,6 +53,9 @@ static void look_at_age(const struct kb_restore_run *run, const char *topic,
             if (run->plan.select.window &&
                 sums->max_timestamp < run->plan.select.window_start)
                 continue;
+            if (run->plan.select.window &&
+                oldest < run->plan.select.window_start)
+                oldest = run->plan.select.window_start;
             if (oldest < aged->oldest)
                 aged->oldest = oldest;
             if (sums->max_timestamp < before)

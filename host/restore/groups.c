@@ -277,12 +277,121 @@ static int read_capture(struct kb_restore_run *run, struct kb_groups *groups,
                           &capture->name, err);
 }
 
+static void refuse_none(struct kb_restore_run *run, bool captured)
+{
+    struct kbp_error bad = KB_ERR_INIT;
+
+    (void)kb_fail(&bad, KBP_ERR_NOT_FOUND,
+                  captured ? "no captured group is among those asked for"
+                           : "the backup has no consumer group offsets that "
+                             "were captured (backup.consumer_group_snapshot: "
+                             "true does that)");
+    kb_run_error(run, "consumer groups", &bad);
+}
+
+/* A name without wildcards that isn't in the backup is a slip, mostly. */
+static void warn_of_absent(struct kb_restore_run *run,
+                           const struct kb_groups *groups)
+{
+    const struct kb_strings *wanted = &run->config->restore.consumer_groups;
+    size_t w;
+    size_t i;
+
+    for (w = 0; w < wanted->count; w++) {
+        for (i = 0; i < groups->count; i++)
+            if (kb_glob_match(wanted->items[w], groups->items[i].name))
+                break;
+        if (i == groups->count)
+            kb_run_warn(run, "group %s: the backup has no offsets of it",
+                        wanted->items[w]);
+    }
+}
+
+static bool is_planned(const struct kb_plan *plan,
+                       const struct kb_captured_offset *offset)
+{
+    size_t i;
+
+    for (i = 0; i < plan->source_count; i++)
+        if (plan->sources[i].end > plan->sources[i].start &&
+            plan->sources[i].log->partition == offset->partition &&
+            !strcmp(plan->sources[i].generation->topic, offset->topic))
+            return true;
+    return false;
+}
+
+/* What would be committed for one group. */
+static void preview_group(struct kb_restore_run *run,
+                          const struct kb_captured_group *group, char **live,
+                          size_t live_count, json_t *array)
+{
+    const char *name =
+        kb_pairs_get(&run->config->restore.group_mapping, group->name);
+    size_t planned = 0;
+    size_t i;
+
+    for (i = 0; i < group->count; i++)
+        planned += is_planned(&run->plan, &group->offsets[i]);
+    if (!planned) {
+        kb_run_warn(run,
+                    "group %s: none of its %zu offsets is of what is restored",
+                    group->name, group->count);
+        return;
+    }
+    (void)json_array_append_new(
+        array,
+        json_sprintf("group %s: commit %d offsets%s%s", group->name,
+                     (int)planned, name ? " as " : "", name ? name : ""));
+    if (!name)
+        name = group->name;
+    for (i = 0; i < live_count; i++)
+        if (!strcmp(live[i], name))
+            kb_run_warn(run,
+                        "group %s has members in the target: as long as it "
+                        "has, its offsets can't be committed; stop them first",
+                        name);
+}
+
+int kb_groups_preview(struct kb_restore_run *run, json_t **json,
+                      struct kbp_error *err)
+{
+    struct kbp_error bad = KB_ERR_INIT;
+    struct kb_groups groups = {0};
+    size_t live_count = 0;
+    char **live = NULL;
+    size_t chosen = 0;
+    bool found;
+    size_t i;
+    int status = read_capture(run, &groups, &found, err);
+
+    if (status != KBP_OK)
+        return kb_err_wrap(err, "the captured group offsets");
+    if (found && kb_admin_list_live_groups(run->admin, &live, &live_count,
+                                           &bad) != KBP_OK)
+        kb_run_warn(run, "which groups have members: %s", bad.message);
+    *json = json_array();
+    for (i = 0; i < groups.count; i++) {
+        if (!is_chosen(&run->config->restore, groups.items[i].name))
+            continue;
+        chosen++;
+        preview_group(run, &groups.items[i], live, live_count, *json);
+    }
+    if (chosen)
+        warn_of_absent(run, &groups);
+    else
+        refuse_none(run, found);
+    for (i = 0; i < live_count; i++)
+        free(live[i]);
+    free(live);
+    kb_groups_release(&groups);
+    return KBP_OK;
+}
+
 int kb_groups_commit(struct kb_restore_run *run,
                      const struct kb_source_maps *maps, json_t **json,
                      struct kbp_error *err)
 {
     const struct kb_restore_settings *restore = &run->config->restore;
-    struct kbp_error bad = KB_ERR_INIT;
     struct kb_groups groups = {0};
     size_t chosen = 0;
     bool found;
@@ -291,27 +400,17 @@ int kb_groups_commit(struct kb_restore_run *run,
 
     if (status != KBP_OK)
         return kb_err_wrap(err, "the captured group offsets");
-    *json = maps ? json_object() : json_array();
+    *json = json_object();
     for (i = 0; i < groups.count && status == KBP_OK; i++) {
         if (!is_chosen(restore, groups.items[i].name))
             continue;
         chosen++;
-        if (maps)
-            status = commit_group(run, maps, &groups.items[i], *json, err);
-        else
-            (void)json_array_append_new(
-                *json,
-                json_sprintf("group %s: commit %d offsets",
-                             groups.items[i].name, (int)groups.items[i].count));
+        status = commit_group(run, maps, &groups.items[i], *json, err);
     }
-    if (status == KBP_OK && !chosen) {
-        (void)kb_fail(&bad, KBP_ERR_NOT_FOUND,
-                      found ? "no captured group is among those asked for"
-                            : "the backup has no consumer group offsets that "
-                              "were captured (backup."
-                              "consumer_group_snapshot: true does that)");
-        kb_run_error(run, "consumer groups", &bad);
-    }
+    if (status == KBP_OK && chosen)
+        warn_of_absent(run, &groups);
+    else if (status == KBP_OK)
+        refuse_none(run, found);
     kb_groups_release(&groups);
     return status;
 }

@@ -114,12 +114,30 @@ static uint64_t largest_partition(const struct kb_restore_run *run,
     return most;
 }
 
-/* The time of its oldest record, as far as it is known. */
-static int64_t oldest_of(const struct kb_target_topic *topic)
+/*
+ * The times of its oldest and its newest record, as far as they are known: the
+ * sums are those of whole extents, a window takes some of their records only.
+ */
+static int64_t oldest_of(const struct kb_restore_run *run,
+                         const struct kb_target_topic *topic)
 {
+    const struct kb_select_spec *spec = &run->plan.select;
     const struct kb_sums *sums = &topic->plan->sums;
+    const int64_t oldest =
+        sums->min_known ? sums->min_timestamp : sums->max_timestamp;
 
-    return sums->min_known ? sums->min_timestamp : sums->max_timestamp;
+    return spec->window && oldest < spec->window_start ? spec->window_start
+                                                       : oldest;
+}
+
+static int64_t newest_of(const struct kb_restore_run *run,
+                         const struct kb_target_topic *topic)
+{
+    const struct kb_select_spec *spec = &run->plan.select;
+    const int64_t newest = topic->plan->sums.max_timestamp;
+
+    return spec->window && newest > spec->window_end ? spec->window_end
+                                                     : newest;
 }
 
 static void check_retention(struct kb_restore_run *run,
@@ -127,7 +145,7 @@ static void check_retention(struct kb_restore_run *run,
 {
     const bool allowed = run->config->restore.allow_config_drift;
     const char *policy = config_of(topic, "cleanup.policy");
-    const int64_t oldest = oldest_of(topic);
+    const int64_t oldest = oldest_of(run, topic);
     const int64_t now = kb_wall_ms();
     int64_t value;
 
@@ -157,7 +175,7 @@ static void check_times(struct kb_restore_run *run,
     const bool allowed = run->config->restore.allow_config_drift;
     const char *type = config_of(topic, "message.timestamp.type");
     const int64_t now = kb_wall_ms();
-    const int64_t oldest = oldest_of(topic);
+    const int64_t oldest = oldest_of(run, topic);
     int64_t value;
 
     if (type && !strcmp(type, "LogAppendTime"))
@@ -168,7 +186,7 @@ static void check_times(struct kb_restore_run *run,
         return;
     check_retention(run, topic, number);
     if (config_number(topic, "message.timestamp.after.max.ms", &value) &&
-        value < INT64_MAX - now && sums->max_timestamp > now + value)
+        value < INT64_MAX - now && newest_of(run, topic) > now + value)
         refuse(run, topic,
                "its message.timestamp.after.max.ms=%" PRId64
                " refuses records which are dated later than that",
@@ -318,7 +336,7 @@ static void check_final_retention(struct kb_restore_run *run,
     const char *policy =
         kb_topic_final_config(run, topic->plan, "cleanup.policy");
     const char *text = kb_topic_final_config(run, topic->plan, "retention.ms");
-    const int64_t oldest = oldest_of(topic);
+    const int64_t oldest = oldest_of(run, topic);
     const int64_t age = kb_wall_ms() - oldest;
     int64_t value = -1;
 

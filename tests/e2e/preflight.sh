@@ -163,6 +163,78 @@ case_times_against_retention() {
     assert_lacks "the dry run" "$SAID" retention
 }
 
+# What a window leaves out is neither too old nor too new.
+case_window_against_times() {
+    # a record a day: from 30 days ago to 30 days from now, in one extent
+    archive window partitions=1 records=61 batch=61 time=$OLD step=$DAY \
+        config=retention.ms=$((3 * DAY))
+    existing window 1 \
+        message.timestamp.after.max.ms=$((5 * DAY)),retention.ms=$((5 * DAY))
+    look $KB_INVALID window
+    said "retention.ms=$((5 * DAY)) would delete"
+    said "after.max.ms=$((5 * DAY)) refuses"
+    look 0 window time_window_start=$((NOW - 2 * DAY)) \
+        time_window_end=$((NOW + 2 * DAY))
+    kb_run 0 window-real restore -c "$KB_WORK/window.yaml"
+    # nor is its retention left off for them
+    look 0 window create_topics=true map=window=window.made \
+        time_window_start=$((NOW - 2 * DAY)) time_window_end=$((NOW + 2 * DAY))
+    assert_lacks "the dry run" "$SAID" "left off"
+    kb_run 0 window-made restore -c "$KB_WORK/window.yaml"
+    client configs -b "$(B)" window.made >"$KB_WORK/configs"
+    assert_contains "configs" "$KB_WORK/configs" retention.ms=$((3 * DAY))
+}
+
+groups_are() { # JSON
+    assert_eq "what is said of groups" "$1" "$(python3 -c 'import json, sys
+print(json.dumps(json.load(open(sys.argv[1]))["consumer_offset_actions"]))' \
+        "$KB_WORK/groups.out")"
+}
+
+case_consumer_groups() {
+    local member options=(create_topics=true reset_consumer_offsets=true)
+    archive groups partitions=2 records=100 time=now group=readers@50
+    look 0 groups "${options[@]}" consumer_groups='[readers, raeders]' \
+        group_mapping='{readers: writers}'
+    said "group raeders: the backup has no offsets of it"
+    assert_lacks "the dry run" "$SAID" "has members"
+    groups_are '["group readers: commit 2 offsets as writers"]'
+    look $KB_INVALID groups "${options[@]}" consumer_groups='[raeders]'
+    said "no captured group is among those asked for"
+    existing other 1
+    client member -b "$(B)" readers other --until "$KB_WORK/leave" \
+        >"$KB_WORK/member" 2>&1 </dev/null &
+    member=$!
+    wait_until 60 grep -qs joined "$KB_WORK/member" || fail "no member"
+    look 0 groups "${options[@]}" consumer_groups='[readers]' \
+        source_partitions='[1]'
+    said "group readers has members in the target"
+    groups_are '["group readers: commit 1 offsets"]'
+    touch "$KB_WORK/leave"
+    wait $member
+}
+
+# All that is wrong is said at once, and a restore refuses the same.
+case_all_reasons_at_once() {
+    archive all partitions=2 records=100 batch=100 bytes=20000 time=$OLD
+    existing all 1 max.message.bytes=500000,segment.bytes=1048576,retention.ms=$DAY,message.timestamp.before.max.ms=$DAY,cleanup.policy=delete
+    client load -b "$(B)" all --partitions 1 --records 1
+    look $KB_INVALID all
+    said "it has 1 partitions, needed are 2"
+    said "it isn't empty .restore.allow_non_empty: true"
+    said "its max.message.bytes is 500000"
+    said "its segment.bytes is 1048576"
+    said "its retention.ms=$DAY would delete .*restore.allow_config_drift: true"
+    said "message.timestamp.before.max.ms .* of $DAY refuses"
+    assert_eq "errors" 6 "$(python3 -c 'import json, sys
+print(len(json.load(open(sys.argv[1]))["errors"]))' "$KB_WORK/all.out")"
+    kb_run $KB_FAILED all-real restore -c "$KB_WORK/all.yaml"
+    assert_contains "the log" "$KB_WORK/all-real.err" "and more, see above"
+    look $KB_INVALID all allow_non_empty=true allow_config_drift=true
+    assert_eq "errors that none allows" 4 "$(python3 -c 'import json, sys
+print(len(json.load(open(sys.argv[1]))["errors"]))' "$KB_WORK/all.out")"
+}
+
 case_targets_that_are_not_empty() {
     archive full partitions=2 records=10 time=now
     existing full 1

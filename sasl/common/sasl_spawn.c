@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,10 +19,51 @@
 
 extern char **environ;
 
-static int start(const char *command, int out, pid_t *pid)
+/* All of it, or an errno. */
+static int write_all(int fd, const char *bytes, size_t len)
 {
-    char *const argv[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
-                          (char *)(uintptr_t)command, NULL};
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return lseek(fd, 0, SEEK_SET) == 0 ? 0 : errno;
+}
+
+/*
+ * A file in memory for the shell to read from: the command as one list, which
+ * it has read to its end before it runs any of it, and whose own input is
+ * empty.  0, or an errno.
+ */
+static int make_script(const char *command, int *fd)
+{
+    struct kb_text text;
+    int rc = ENOMEM;
+
+    *fd = -1;
+    kb_text_init(&text, strlen(command) + 64);
+    kb_text_puts(&text, "{ :\n");
+    kb_text_puts(&text, command);
+    kb_text_puts(&text, "\n\n} </dev/null\n");
+    if (text.status == KBP_OK) {
+        *fd = memfd_create("kafka-backup", MFD_CLOEXEC);
+        rc = *fd < 0 ? errno : write_all(*fd, text.bytes, text.len);
+    }
+    kb_text_release(&text);
+    if (rc != 0 && *fd >= 0)
+        (void)close(*fd);
+    return rc;
+}
+
+static int start(int script, int out, pid_t *pid)
+{
+    char *const argv[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-s",
+                          NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none, all;
@@ -44,8 +86,7 @@ static int start(const char *command, int out, pid_t *pid)
     (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
                                               POSIX_SPAWN_SETSIGDEF |
                                               POSIX_SPAWN_SETPGROUP);
-    rc =
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    rc = posix_spawn_file_actions_adddup2(&actions, script, 0);
     if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(&actions, out, 1);
     if (rc == 0)
@@ -119,14 +160,18 @@ int32_t kb_spawn(const struct kbp_host *host, const char *what,
                  const char *command, struct kb_text *out,
                  struct kbp_error *err)
 {
-    int fds[2], exit_status = 0, rc;
+    int fds[2], script, exit_status = 0, rc;
     int32_t status;
     pid_t pid = 0;
 
     if (pipe2(fds, O_CLOEXEC) != 0)
         return kbp_fail(err, KBP_ERR_IO, errno, "%s: no pipe for it", what);
     (void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    rc = start(command, fds[1], &pid);
+    rc = make_script(command, &script);
+    if (rc == 0) {
+        rc = start(script, fds[1], &pid);
+        (void)close(script);
+    }
     (void)close(fds[1]);
     if (rc != 0) {
         (void)close(fds[0]);

@@ -7,9 +7,11 @@
 
 /*
  * Run `command` by /bin/sh and append what it prints to `out`.  `what` names
- * the setting, for errors.  It gets no input, its stderr is dropped (it might
- * print a secret there), and it and its children are killed when the host's
- * time is over.  Anything but exit code 0 is KBP_ERR_AUTH.
+ * the setting, for errors.  The command may hold a secret, so it is not among
+ * the shell's arguments, which everyone on the machine can read.  It gets no
+ * input, its stderr is dropped (it might print a secret there), and it and its
+ * children are killed when the host's time is over.  Anything but exit code 0
+ * is KBP_ERR_AUTH.
  */
 int32_t kb_spawn(const struct kbp_host *host, const char *what,
                  const char *command, struct kb_text *out,

@@ -194,6 +194,43 @@ TEST_F(SaslOauth, KeepsWhatACommandPrints)
     EXPECT_EQ(st.st_size, 4);
 }
 
+/* ps shows arguments to everyone, and the command may have a secret in it. */
+TEST_F(SaslOauth, ACommandIsNotAmongTheArgumentsOfItsShell)
+{
+    Sasl sasl(plugin, "OAUTHBEARER",
+              {{"sasl_oauthbearer_token_command",
+                "tr -cd a-zA-Z0-9 </proc/$$/cmdline; echo; : canary"}});
+
+    EXPECT_EQ(token(sasl), "shs");
+}
+
+TEST_F(SaslOauth, ACommandIsRunAsItIsWritten)
+{
+    struct {
+        const char *command, *token;
+    } cases[] = {
+        {"cat; echo no-input", "no-input"},
+        {"read x; echo \"read-$?\"", "read-1"},
+        {"echo a | tr a b", "b"},
+        {"cat <<E\nhere\nE", "here"},
+        {"(exit 4) || echo four # a comment", "four"},
+        {"x=1\nif [ $x = 1 ]; then\n echo lines\nfi\n", "lines"},
+        {"echo 'quo'\"ted\" \\", "quoted"},
+        {"exec echo replaced", "replaced"},
+        {"echo background & wait", "background"},
+        {"f() { echo function; }; f", "function"},
+    };
+    for (auto &c : cases) {
+        Sasl sasl(plugin, "OAUTHBEARER",
+                  {{"sasl_oauthbearer_token_command", c.command}});
+        EXPECT_EQ(token(sasl), c.token) << c.command;
+    }
+    std::string large = ": " + std::string(200000, 'x') + "; echo large";
+    Sasl sasl(plugin, "OAUTHBEARER",
+              {{"sasl_oauthbearer_token_command", large}});
+    EXPECT_EQ(token(sasl), "large");
+}
+
 TEST_F(SaslOauth, ACommandThatFailsIsNamed)
 {
     struct {
@@ -461,12 +498,32 @@ TEST_F(SaslOauth, SettingsThatCantWorkAreRefusedAtTheStart)
                              {"sasl_oauthbearer_method", "oidc"}})
                         .text(),
                     "is oidc"));
-    for (const char *bad : {"a1=x", "auth=x", "x", "=x", "a=", "a=\x01"}) {
+    for (const char *bad : {"a1=x", "auth=x", "x", "=x", "a=", "a=\x01",
+                            "a=\x7f", "a=\xc3\xa9", "a=\xff"}) {
         kbt::Error err = refused({{"sasl_oauthbearer_token", "a"},
                                   {"sasl_oauthbearer_extensions", bad}});
         EXPECT_EQ(err.status, KBP_ERR_CONFIG) << bad;
         EXPECT_TRUE(has(err.text(), "sasl_oauthbearer_extensions")) << bad;
     }
+}
+
+/* Compiled with a char that has no sign, as on ARM. */
+TEST(OauthMessage, TakesTheExtensionsThatKafkaTakesOnAnyMachine)
+{
+    auto takes = [](const char *extensions) {
+        struct kb_text out;
+        kbt::Error err;
+        kb_text_init(&out, 1024);
+        int32_t status = kb_oauth_extensions(extensions, &out, &err);
+        kb_text_release(&out);
+        return status == KBP_OK;
+    };
+
+    EXPECT_TRUE(takes("a=~!\t x"));
+    EXPECT_FALSE(takes("a=\xc3\xa9"));
+    EXPECT_FALSE(takes("a=x\xff"));
+    EXPECT_FALSE(takes("a=\x7f"));
+    EXPECT_FALSE(takes("a=\x1f"));
 }
 
 TEST(OauthMessage, ReadsTheExpiryOfAJwtAndOfNothingElse)

@@ -34,7 +34,7 @@ static void free_settings(struct kb_aws_settings *set)
     free(set->role_arn);
     free(set->role_session_name);
     kb_wipe_free(set->external_id);
-    free(set->sts_endpoint);
+    kb_wipe_free(set->sts_endpoint); /* may have a password in it */
     free(set->ca_location);
     memset(set, 0, sizeof *set);
 }

@@ -53,9 +53,13 @@ static int32_t add_extension(const char *at, size_t len, struct kb_text *out,
         return kbp_fail(err, KBP_ERR_CONFIG, 0,
                         "sasl_oauthbearer_extensions: the key 'auth' is "
                         "OAUTHBEARER's own");
-    for (i = key + 1; i < len; i++)
-        if ((at[i] < 0x20 && !strchr("\t\r\n", at[i])) || at[i] == 0x7f)
+    /* Kafka's [\x21-\x7e \t\r\n]+, whether char has a sign here or not. */
+    for (i = key + 1; i < len; i++) {
+        unsigned char c = (unsigned char)at[i];
+
+        if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c > 0x7e)
             break;
+    }
     if (i < len || key + 1 == len)
         return kbp_fail(err, KBP_ERR_CONFIG, 0,
                         "sasl_oauthbearer_extensions: the value of '%s' is "
@@ -165,6 +169,7 @@ static json_t *claims(const char *token, size_t len)
                          (size_t)(second - first));
     if (n > 0)
         json = kb_json_parse(raw, (size_t)n);
+    explicit_bzero(raw, (size_t)(second - first));
     free(raw);
     return json;
 }

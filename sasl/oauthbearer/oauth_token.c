@@ -171,7 +171,7 @@ void kb_token_source_close(struct kb_token_source *source)
     kb_wipe_free(source->token);
     free(source->file);
     kb_wipe_free(source->command);
-    free(oidc->url);
+    kb_wipe_free(oidc->url); /* may have user and password in it */
     free(oidc->client_id);
     kb_wipe_free(oidc->client_secret);
     free(oidc->client_secret_file);

@@ -206,6 +206,7 @@ static int prove(struct kb_scram *scram, const char *password,
     explicit_bzero(salted, sizeof salted);
     explicit_bzero(key, sizeof key);
     explicit_bzero(stored, sizeof stored);
+    explicit_bzero(sign, sizeof sign);
     return ok;
 }
 
@@ -241,14 +242,15 @@ int32_t kb_scram_final(struct kb_scram *scram, const char *password,
         status = kbp_fail(err, KBP_ERR_INTERNAL, 0,
                           "OpenSSL can't compute the proof");
     kb_text_release(&auth);
-    if (status != KBP_OK)
-        return status;
-    kb_text_puts(out, ",p=");
-    kb_base64_encode(out, KB_BASE64_STD, proof,
-                     (size_t)EVP_MD_get_size(scram->md));
-    if (out->status != KBP_OK)
-        return kbp_fail(err, out->status, 0, "no memory");
-    return KBP_OK;
+    if (status == KBP_OK) {
+        kb_text_puts(out, ",p=");
+        kb_base64_encode(out, KB_BASE64_STD, proof,
+                         (size_t)EVP_MD_get_size(scram->md));
+        if (out->status != KBP_OK)
+            status = kbp_fail(err, out->status, 0, "no memory");
+    }
+    explicit_bzero(proof, sizeof proof);
+    return status;
 }
 
 int32_t kb_scram_verify(const struct kb_scram *scram, const void *in,

@@ -2,6 +2,9 @@
 /* sasl_scram.cc - SCRAM: the RFC's vectors, and a server that may lie. */
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+#include <sys/mman.h>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -167,6 +170,63 @@ void whole(const std::string &name, Server server, const Sasl::Settings &with)
     ASSERT_EQ(h.step(server.signature(h.out)), KBP_OK) << h.err.message;
     EXPECT_EQ(h.state, KBP_SASL_DONE);
     EXPECT_EQ(h.out, "");
+}
+
+/* In a thread with a stack that can be looked through when it has ended. */
+TEST(Scram, LeavesNoKeysOnTheStack)
+{
+    struct Run {
+        Server server;
+        std::string sent;
+    } run;
+    const size_t size = 1 << 20;
+    void *stack = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    pthread_attr_t attr;
+    pthread_t thread;
+    auto exchange = [](void *data) -> void * {
+        Run *r = static_cast<Run *>(data);
+        struct kb_scram scram;
+        struct kb_text out;
+        kbt::Error err;
+
+        kb_scram_init(&scram, r->server.md, nonce_of_rfc);
+        kb_text_init(&out, 4096);
+        (void)kb_scram_first(&scram, "user", 0, &out, &err);
+        std::string in = r->server.challenge(kb_text_str(&out));
+        kb_text_clear(&out);
+        (void)kb_scram_final(&scram, "pencil", in.data(), in.size(), &out,
+                             &err);
+        r->sent = kb_text_str(&out);
+        kb_text_release(&out);
+        kb_scram_release(&scram);
+        return nullptr;
+    };
+
+    ASSERT_NE(stack, MAP_FAILED);
+    ASSERT_EQ(pthread_attr_init(&attr), 0);
+    ASSERT_EQ(pthread_attr_setstack(&attr, stack, size), 0);
+    ASSERT_EQ(pthread_create(&thread, &attr, exchange, &run), 0);
+    ASSERT_EQ(pthread_join(thread, nullptr), 0);
+    pthread_attr_destroy(&attr);
+
+    std::string client = hmac(run.server.md, run.server.salted(), "Client Key");
+    unsigned char stored[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    EVP_Digest(client.data(), client.size(), stored, &n, run.server.md,
+               nullptr);
+    std::string sign =
+        hmac(run.server.md, std::string(reinterpret_cast<char *>(stored), n),
+             run.server.auth(run.sent));
+    std::string proof = client;
+    for (size_t i = 0; i < proof.size(); i++)
+        proof[i] = static_cast<char>(proof[i] ^ sign[i]);
+    /* What is looked for is what there was. */
+    ASSERT_EQ(run.sent.substr(run.sent.rfind(",p=") + 3), base64(proof));
+    for (const std::string &secret : {run.server.salted(), client, sign, proof})
+        EXPECT_FALSE(memmem(stack, size, secret.data(), secret.size()))
+            << "it is still there: " << base64(secret);
+    munmap(stack, size);
 }
 
 TEST(SaslScram, GoesThroughWithSha256)

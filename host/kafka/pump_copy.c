@@ -393,8 +393,10 @@ int kb_pump_copy(struct kb_pump *pump, struct kbp_error *err)
             break;
         if (c.answers.closed && c.answers.start == c.answers.ready)
             break; /* all that came is passed on */
-        if (!is_busy(&c.requests) && !is_busy(&c.answers))
+        if (!is_busy(&c.requests) && !is_busy(&c.answers)) {
+            kb_stream_expect(pump->broker, c.answers.left);
             status = wait_for_more(&c, err);
+        }
     }
     kb_buf_release(&c.login);
     free(c.requests.bytes);

@@ -11,6 +11,13 @@
 
 #include "base/clock.h"
 
+/*
+ * What is worth a wake-up in the middle of something large.  Of that, TLS may
+ * hold the beginning of a record already.
+ */
+#define LOW_WATER (64 * 1024)
+#define LARGE ((uint64_t)LOW_WATER + 32 * 1024)
+
 void kb_stream_close(struct kb_stream *stream)
 {
     if (stream)
@@ -43,6 +50,17 @@ int kb_stream_wait(struct kb_stream *stream, short events, int64_t deadline_ms,
     }
 }
 
+void kb_stream_expect(struct kb_stream *stream, uint64_t bytes)
+{
+    bool deep = bytes >= LARGE;
+    int low_water = deep ? LOW_WATER : 1;
+
+    if (deep != stream->deep)
+        (void)setsockopt(stream->fd, SOL_SOCKET, SO_RCVLOWAT, &low_water,
+                         sizeof low_water);
+    stream->deep = deep;
+}
+
 /* What a call wants before it can go on; KBP_OK once it may be called again. */
 static int wait_for(struct kb_stream *stream, int want, int64_t deadline_ms,
                     struct kbp_error *err)
@@ -61,15 +79,18 @@ int kb_stream_read_all(struct kb_stream *stream, void *buf, size_t len,
         size_t some = 0;
         int rc = stream->ops->read(stream, to + *got, len - *got, &some, err);
 
-        if (rc == KBP_OK)
+        if (rc == KBP_OK) {
             *got += some;
-        else if (rc == KB_STREAM_END)
+        } else if (rc == KB_STREAM_END) {
             return kb_fail(err, KBP_ERR_IO, "the peer closed the connection");
-        else if (rc > 0)
+        } else if (rc > 0) {
+            kb_stream_expect(stream, len - *got);
             rc = wait_for(stream, rc, deadline_ms, err);
+        }
         if (rc < 0)
             return rc;
     }
+    kb_stream_expect(stream, 0);
     return KBP_OK;
 }
 

@@ -47,6 +47,7 @@ struct kb_stream {
     const struct kb_stream_ops *ops;
     int fd;               /* to poll() */
     struct kb_stop *stop; /* ends every wait; or NULL */
+    bool deep;            /* POLLIN waits for more than a byte */
 };
 
 /* NULL is fine. */
@@ -69,6 +70,14 @@ int kb_stream_read_all(struct kb_stream *stream, void *buf, size_t len,
 /* Write all parts, which are changed on the way. */
 int kb_stream_write_all(struct kb_stream *stream, struct iovec *parts,
                         int count, int64_t deadline_ms, struct kbp_error *err);
+
+/*
+ * Before poll(): so many bytes are still to come, and what comes is of no use
+ * before.  In the middle of something large, POLLIN then waits until there is
+ * a good piece of it: a peer that writes little by little would wake us, and
+ * whom we pass it on to, each time.
+ */
+void kb_stream_expect(struct kb_stream *stream, uint64_t bytes);
 
 /* A stream of a connected socket, which it closes. NULL: out of memory. */
 struct kb_stream *kb_socket_stream(int fd, struct kb_stop *stop);

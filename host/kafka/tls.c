@@ -193,7 +193,8 @@ int kb_tls_connect(struct kb_tls *context, struct kb_stream **stream,
 
     if (!tls)
         return kb_fail_nomem(err, "a TLS connection");
-    tls->base = (struct kb_stream){&tls_ops, (*stream)->fd, (*stream)->stop};
+    tls->base = (struct kb_stream){
+        .ops = &tls_ops, .fd = (*stream)->fd, .stop = (*stream)->stop};
     tls->inner = *stream;
     tls->where = kb_strdup(where);
     status = kb_tls_context(context, &ctx, err);

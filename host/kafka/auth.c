@@ -20,7 +20,6 @@ struct auth {
     struct kb_stop *stop;
     struct kb_tls *tls;   /* or NULL */
     struct kb_sasl *sasl; /* or NULL */
-    struct kb_auth_counts counts;
     struct kb_security_ops ops;
 };
 
@@ -132,9 +131,6 @@ static void finished(struct kb_login *login)
     if (lifetime > 0 && login->version > 0 && !once)
         login->renew_at_ms = kb_now_ms() + kb_sasl_reauth_after_ms(
                                                lifetime, (uint32_t)kb_now_ns());
-    atomic_fetch_add(login->again ? &login->auth->counts.reauths
-                                  : &login->auth->counts.logins,
-                     1);
     if (login->again && login->auth->settings.reauthenticated)
         login->auth->settings.reauthenticated(true);
     if (login->again) {
@@ -172,7 +168,6 @@ static int failed(struct kb_login *login, struct kbp_error *err)
                 login->user ? login->user : "");
         return err->status;
     }
-    atomic_fetch_add(&login->auth->counts.failures, 1);
     if (!login->again)
         return err->status;
     if (login->auth->settings.reauthenticated)
@@ -275,10 +270,4 @@ void kb_auth_close(struct kb_security *security)
     kb_sasl_close(auth->sasl);
     kb_tls_free(auth->tls);
     free(auth);
-}
-
-const struct kb_auth_counts *
-kb_auth_counts_of(const struct kb_security *security)
-{
-    return &((const struct auth *)security)->counts;
 }

@@ -7,8 +7,6 @@
 #ifndef KB_KAFKA_AUTH_H
 #define KB_KAFKA_AUTH_H
 
-#include <stdatomic.h>
-
 #include "kafka/security.h"
 #include "kafka/tls.h"
 #include "plugin/registry.h"
@@ -23,13 +21,6 @@ struct kb_auth_settings {
     const struct kb_kv *sasl_values; /* for the mechanism's options */
     size_t sasl_value_count;
     void (*reauthenticated)(bool ok); /* told of each; or NULL [any thread] */
-};
-
-/* How often connections authenticated again in place, and failed to. */
-struct kb_auth_counts {
-    atomic_ullong logins;
-    atomic_ullong reauths;
-    atomic_ullong failures;
 };
 
 /*
@@ -50,9 +41,5 @@ void kb_auth_close(struct kb_security *security);
  * this connection already, and this is the highest SaslAuthenticate it has.
  */
 void kb_login_versions_known(struct kb_login *login, int16_t authenticate);
-
-/* [any thread] */
-const struct kb_auth_counts *
-kb_auth_counts_of(const struct kb_security *security);
 
 #endif

@@ -200,15 +200,3 @@ int kb_pump_set_close(struct kb_pump_set *set, int fd)
     (void)pthread_mutex_unlock(&set->lock);
     return close(fd);
 }
-
-unsigned kb_pump_set_running(struct kb_pump_set *set)
-{
-    const struct pair *pair;
-    unsigned count = 0;
-
-    (void)pthread_mutex_lock(&set->lock);
-    for (pair = set->pairs; pair; pair = pair->next)
-        count += pair->started && !pair->ended;
-    (void)pthread_mutex_unlock(&set->lock);
-    return count;
-}

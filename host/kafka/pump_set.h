@@ -34,7 +34,4 @@ int kb_pump_set_connect(struct kb_pump_set *set, int fd, const char *node);
 /* Close it: its pump ends by that. */
 int kb_pump_set_close(struct kb_pump_set *set, int fd);
 
-/* How many pumps are running. */
-unsigned kb_pump_set_running(struct kb_pump_set *set);
-
 #endif

@@ -22,9 +22,8 @@ struct kb_sasl_exchange {
     enum stage stage;
     int32_t correlation; /* of the request that waits for its answer */
     int16_t version;     /* of SaslAuthenticate */
-    int16_t kafka_error;
-    int64_t session_ms; /* what the broker said last; 0: nothing */
-    bool stepped_out;   /* the mechanism needs no more */
+    int64_t session_ms;  /* what the broker said last; 0: nothing */
+    bool stepped_out;    /* the mechanism needs no more */
     unsigned rounds;
 };
 
@@ -243,7 +242,6 @@ static int take_handshake(struct kb_sasl_exchange *x, struct kb_cursor *c,
 
     if (c->bad)
         return broken(x, "SaslHandshake", err);
-    x->kafka_error = code;
     if (code == KB_KAFKA_NONE)
         return KBP_OK;
     if (code == KB_KAFKA_UNSUPPORTED_SASL_MECHANISM)
@@ -292,7 +290,6 @@ static int take_authenticate(struct kb_sasl_exchange *x, struct kb_cursor *c,
         x->session_ms = (int64_t)kb_get_be64(c);
     if (c->bad || x->session_ms < 0)
         return broken(x, "SaslAuthenticate", err);
-    x->kafka_error = code;
     if (code != KB_KAFKA_NONE) {
         (void)kb_sasl_explain(x->session, code, (const char *)text, text_len,
                               err);
@@ -314,7 +311,6 @@ int kb_sasl_exchange_answer(struct kb_sasl_exchange *x, const void *frame,
     size_t before = out->len;
     int status;
 
-    x->kafka_error = 0;
     if (c.bad || correlation != x->correlation)
         return kb_fail(err, KBP_ERR_PROTOCOL,
                        "%s: an answer to another request in the SASL exchange",
@@ -352,11 +348,6 @@ int kb_sasl_exchange_answer(struct kb_sasl_exchange *x, const void *frame,
         x->stage = STAGE_DONE;
     *done = x->stage == STAGE_DONE;
     return KBP_OK;
-}
-
-int16_t kb_sasl_exchange_kafka_error(const struct kb_sasl_exchange *x)
-{
-    return x->kafka_error;
 }
 
 int16_t kb_sasl_exchange_version(const struct kb_sasl_exchange *x)

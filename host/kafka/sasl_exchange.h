@@ -37,9 +37,9 @@ struct kb_sasl_exchange_options {
     struct kb_sasl *sasl;             /* the opened mechanism */
     const struct kbp_sasl_peer *peer; /* KBP_SASL_REAUTH in its flags: again */
     const char *client_id;
-    const char *broker;           /* "kafka-3:9092", for messages */
-    int64_t deadline_ms;          /* for what the mechanism's steps wait for */
-    struct kb_stop *stop;         /* ends that, too; or NULL */
+    const char *broker;   /* "kafka-3:9092", for messages */
+    int64_t deadline_ms;  /* for what the mechanism's steps wait for */
+    struct kb_stop *stop; /* ends that, too; or NULL */
     /*
      * ApiVersions was asked on this connection already (a broker takes it only
      * once before the handshake): the version to use, else -1.
@@ -67,9 +67,6 @@ int kb_sasl_exchange_start(struct kb_sasl_exchange *exchange,
 int kb_sasl_exchange_answer(struct kb_sasl_exchange *exchange,
                             const void *frame, size_t len, struct kb_buf *out,
                             bool *done, struct kbp_error *err);
-
-/* Kafka's code behind the last KBP_ERR_AUTH; 0 if it wasn't the broker's. */
-int16_t kb_sasl_exchange_kafka_error(const struct kb_sasl_exchange *exchange);
 
 /* The version of SaslAuthenticate in use: for the next exchange. */
 int16_t kb_sasl_exchange_version(const struct kb_sasl_exchange *exchange);

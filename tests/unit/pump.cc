@@ -189,6 +189,8 @@ class Pump : public ::testing::Test
         kvs[1] = {"sasl_password", password};
         ASSERT_EQ(kb_registry_init(&registry, dirs, 1, &err), KBP_OK);
         settings.sasl = with_sasl;
+        settings.reauthenticated = reauthenticated;
+        reauths = failures = 0;
         settings.mechanism = "PLAIN";
         settings.sasl_values = kvs;
         settings.sasl_value_count = 2;
@@ -220,6 +222,14 @@ class Pump : public ::testing::Test
     }
 
     static int fcntl_blocking(int fd);
+
+    static void reauthenticated(bool ok)
+    {
+        (ok ? reauths : failures)++;
+    }
+
+    static std::atomic<unsigned> reauths;
+    static std::atomic<unsigned> failures;
 
     // What librdkafka does first; the error code and text of the last answer.
     static int greet(int fd, std::string *text = nullptr)
@@ -283,6 +293,9 @@ class Pump : public ::testing::Test
 
 #include <fcntl.h>
 
+std::atomic<unsigned> Pump::reauths;
+std::atomic<unsigned> Pump::failures;
+
 int Pump::fcntl_blocking(int fd)
 {
     return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
@@ -335,7 +348,8 @@ TEST_F(Pump, AuthenticatesAgainBetweenRequests)
     EXPECT_TRUE(talk(fd, 400, 10));
     EXPECT_GE(broker.logins, 4u);
     EXPECT_EQ(broker.early, 0u);
-    EXPECT_EQ(kb_auth_counts_of(security)->failures, 0u);
+    EXPECT_GE(reauths, 3u);
+    EXPECT_EQ(failures, 0u);
     hang_up(fd);
 }
 

@@ -59,7 +59,8 @@ backup_as() { # CODE ID GROUPS(yes|no) ACL...
     [ "$3" = yes ] && groups="consumer_groups={include: [$GROUP]}"
     shift 3
     allow "$@"
-    backup_yaml "$KB_WORK/b.yaml" id="$id" broker=x include=orders "$groups"
+    backup_yaml "$KB_WORK/b.yaml" id="$id" broker=x include=orders "$groups" \
+        ${MORE:-}
     as_alice "$KB_WORK/b.yaml"
     KB_TIMEOUT=100 kb_run "$code" "b-$id" backup -c "$KB_WORK/b.yaml"
 }
@@ -112,6 +113,9 @@ case_backup_without_describe_configs() {
     backup_as 0 noconfigs yes $(without topic=orders:DescribeConfigs $(backup_acls))
     granted_by b-noconfigs DescribeConfigs --topic orders
     assert_contains "the warning" "$KB_WORK/b-noconfigs.err" "not in the backup"
+    MORE=require_topic_configs=true backup_as $KB_FAILED needconfigs yes \
+        $(without topic=orders:DescribeConfigs $(backup_acls))
+    granted_by b-needconfigs DescribeConfigs --topic orders
 }
 
 case_backup_without_the_group() {

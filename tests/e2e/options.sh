@@ -394,6 +394,77 @@ case_rate_limit() {
     client verify -b "$(B)" rate.timed --records 1000
 }
 
+# The checkpoint in a folder of its own, nothing of it in the store; and as
+# many bytes a second as were asked for, of all that a run sends.
+case_checkpoint_in_a_folder() {
+    local folder=$KB_WORK/checkpoint options bytes duration
+    options=(id=all broker="$(B)" create_topics=true include=timed
+        map=timed=ck.timed checkpoint_state="$folder" produce_batch_bytes=0)
+    restore_yaml "$KB_WORK/ck.yaml" "${options[@]}" rate_limit_bytes_per_sec=30000
+    kb_start ck1 restore -c "$KB_WORK/ck.yaml"
+    wait_until 60 test -e "$folder/restore/state.json" || fail "no checkpoint"
+    kb_run $KB_FAILED ck2 restore -c "$KB_WORK/ck.yaml"
+    assert_contains "the log" "$KB_WORK/ck2.err" "is in use by process"
+    proc_signal ck1 TERM
+    kb_end_with $KB_INTERRUPTED ck1
+    restore_yaml "$KB_WORK/ck.yaml" "${options[@]}" rate_limit_bytes_per_sec=60000
+    kb_run 0 ck3 restore -c "$KB_WORK/ck.yaml" -f json
+    client verify -b "$(B)" ck.timed --partitions 2 --records 1000
+    # a second's worth may pass at once
+    bytes=$(json_at "$KB_WORK/ck3.out" bytes_restored)
+    duration=$(json_at "$KB_WORK/ck3.out" duration_ms)
+    note "$bytes bytes at 60,000 a second: $duration ms"
+    assert_at_least "bytes of the second run" 100000 "$bytes"
+    assert_at_least "milliseconds" $((bytes * 1000 / 60000 - 1200)) "$duration"
+    [ -e "$folder/restore/map" ] || fail "no map in the folder"
+    assert_eq "what is of it in the store" "" \
+        "$(grep -rl ck.timed "$KB_WORK/store/all/restores" 2>/dev/null || true)"
+    kb_run 0 ck4 restore -c "$KB_WORK/ck.yaml"
+    assert_contains "the log" "$KB_WORK/ck4.err" "done already"
+    touch "$KB_WORK/afile"
+    sed -i "s|$folder|$KB_WORK/afile|" "$KB_WORK/ck.yaml"
+    kb_run $KB_FAILED ck5 restore -c "$KB_WORK/ck.yaml"
+    assert_contains "the log" "$KB_WORK/ck5.err" "needs a folder"
+}
+
+# Of a backup the groups that it is to have, and of those all that there are.
+case_all_groups_of_a_backup() {
+    local b
+    b=$(B)
+    client commit -b "$b" keep-a packed:0=7
+    client commit -b "$b" keep-b packed:1=8 timed:0=9
+    client commit -b "$b" keep-not packed:2=9
+    backup_yaml "$KB_WORK/gr.yaml" id=gr broker="$b" include=packed \
+        consumer_groups='{include: ["keep-*"], exclude: [keep-not]}'
+    kb_run 0 gr backup -c "$KB_WORK/gr.yaml"
+    restore_yaml "$KB_WORK/gr.yaml" id=gr broker="$b" create_topics=true \
+        map=packed=gr.packed auto_consumer_groups=true \
+        group_mapping='{keep-a: gr.a, keep-b: gr.b, keep-not: gr.not, readers: gr.r}'
+    kb_run 0 gr2 restore -c "$KB_WORK/gr.yaml"
+    client groups -b "$b" | grep '^gr\.' >"$KB_WORK/groups"
+    assert_eq "groups" "gr.a gr.b" "$(paste -sd' ' "$KB_WORK/groups")"
+    assert_eq "gr.a" $'gr.packed\t0\t7' "$(client group -b "$b" gr.a | cut -f1-3)"
+    assert_eq "gr.b" $'gr.packed\t1\t8' "$(client group -b "$b" gr.b | cut -f1-3)"
+}
+
+case_configs_stay_behind() {
+    local b
+    b=$(B)
+    client create -b "$b" plain 2 --config \
+        cleanup.policy=compact,max.message.bytes=3000000,segment.ms=77777777
+    backup_yaml "$KB_WORK/p.yaml" id=plain broker="$b" include=plain
+    kb_run 0 plain backup -c "$KB_WORK/p.yaml"
+    restore_yaml "$KB_WORK/r.yaml" id=plain broker="$b" create_topics=true \
+        map=plain=r.plain topic_configs=false \
+        topic_config_overrides='{segment.ms: "88888888"}'
+    kb_run 0 rplain restore -c "$KB_WORK/r.yaml"
+    client configs -b "$b" r.plain >"$KB_WORK/configs"
+    assert_contains "configs" "$KB_WORK/configs" segment.ms=88888888
+    assert_lacks "configs" "$KB_WORK/configs" cleanup.policy
+    assert_lacks "configs" "$KB_WORK/configs" max.message.bytes
+    assert_contains "partitions" <(client describe -b "$b" r.plain) partitions=2
+}
+
 case_patterns() {
     restore_yaml "$KB_WORK/r.yaml" id=all broker="$(B)" create_topics=true \
         include='~^tim|pack' exclude='times' restore_id=patterns \

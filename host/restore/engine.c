@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "restore/done.h"
 #include "restore/finish.h"
 #include "restore/groups.h"
 #include "restore/held.h"
@@ -279,6 +280,8 @@ static int dry_run(struct kb_restore_run *run, struct kb_topics *topics,
 static int carry_out(struct kb_restore_run *run, struct kb_topics *topics,
                      const char *cluster_id, struct kbp_error *err)
 {
+    char what[1024] = "";
+    bool done = false;
     bool found;
     bool failed = false;
     size_t i;
@@ -286,12 +289,12 @@ static int carry_out(struct kb_restore_run *run, struct kb_topics *topics,
 
     if (status != KBP_OK)
         return status;
-    if (!run->config->restore.dry_run &&
-        kb_setup_was_done(run, topics, cluster_id)) {
-        kb_run_warn(run,
-                    "%s is done already, and the target is as it left it: "
-                    "there is nothing to do",
-                    run->state_prefix);
+    if (!run->config->restore.dry_run) {
+        done = kb_restore_was_done(run, topics, cluster_id, what, sizeof what);
+        if (*what)
+            kb_run_warn(run, "%s", what);
+    }
+    if (done) {
         choose_outcome(run);
         return make_reports(run, err);
     }

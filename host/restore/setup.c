@@ -246,66 +246,6 @@ static int32_t leader_of(const struct kb_topics *topics,
     return -1;
 }
 
-/* Where the plan wants to end is where that restore ended. */
-static bool source_was_done(const struct kb_restore_state *state,
-                            const struct kb_plan_source *from)
-{
-    size_t i;
-
-    for (i = 0; i < state->source_count; i++) {
-        const struct kb_restore_source *source = &state->sources[i];
-
-        if (source->partition == from->log->partition &&
-            kb_uuid_equal(&source->generation, &from->generation->id))
-            return source->end_offset == from->end;
-    }
-    return from->end <= from->start;
-}
-
-static bool target_is_there(const struct kb_restore_target *target,
-                            const struct kb_topics *topics)
-{
-    size_t i;
-
-    for (i = 0; i < topics->count; i++) {
-        const struct kb_target_topic *topic = &topics->items[i];
-
-        if (strcmp(topic->plan->name, target->topic) != 0)
-            continue;
-        return topic->exists && target->partition < topic->partitions &&
-               kb_uuid_equal(&topic->id, &target->topic_id) &&
-               topic->starts[target->partition] <= target->start_offset &&
-               topic->ends[target->partition] == target->next_offset;
-    }
-    return false;
-}
-
-bool kb_setup_was_done(const struct kb_restore_run *run,
-                       const struct kb_topics *topics, const char *cluster_id)
-{
-    const struct kb_restore_settings *restore = &run->config->restore;
-    const struct kb_restore_state *state = &run->state;
-    uint64_t records = 0;
-    size_t i;
-
-    if (!state->backup_id || state->phase != KB_RESTORE_DONE ||
-        restore->purge_topics || restore->allow_non_empty ||
-        strcmp(state->backup_id, run->config->backup_id) != 0 ||
-        strcmp(state->options_hash, run->plan.options_hash) != 0 ||
-        !state->cluster_id || !cluster_id ||
-        strcmp(state->cluster_id, cluster_id) != 0)
-        return false;
-    for (i = 0; i < run->plan.source_count; i++)
-        if (!source_was_done(state, &run->plan.sources[i]))
-            return false;
-    for (i = 0; i < state->target_count; i++) {
-        records += state->targets[i].records;
-        if (!target_is_there(&state->targets[i], topics))
-            return false;
-    }
-    return records > 0;
-}
-
 int kb_setup_parts(struct kb_restore_run *run, const struct kb_topics *topics,
                    bool resumed, struct kbp_error *err)
 {

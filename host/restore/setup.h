@@ -15,14 +15,6 @@ int kb_setup_begin(struct kb_restore_run *run, struct kb_topics *topics,
                    const char *cluster_id, bool again, struct kbp_error *err);
 
 /*
- * The checkpoint is of this very restore, which is done, and all that it put
- * into the target is there and nothing else: a run that was killed when only
- * its report was left, or a second one.
- */
-bool kb_setup_was_done(const struct kb_restore_run *run,
-                       const struct kb_topics *topics, const char *cluster_id);
-
-/*
  * run->parts from the checkpoint.  `resumed`: it isn't known what landed since
  * it was saved.
  */

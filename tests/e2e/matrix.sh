@@ -34,6 +34,10 @@ round_trip() {
     restore_yaml "$KB_WORK/restore.yaml" id="$node" broker="$addr" \
         create_topics=true map="$(restored_map "${TOPICS[@]}")"
     kb_run 0 "restore-$node" restore -c "$KB_WORK/restore.yaml"
+    # and again: it is proven, without topic ids as well, that all is there
+    kb_run 0 "again-$node" restore -c "$KB_WORK/restore.yaml"
+    assert_contains "the log of the second restore" "$KB_WORK/again-$node.err" \
+        "there is nothing to do"
     client compare -b "$addr" --min "$RECORDS" "${pairs[@]}" \
         >"$KB_WORK/compared" || {
         cat "$KB_WORK/compared" >&2

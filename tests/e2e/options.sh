@@ -288,14 +288,23 @@ case_done_already() {
     assert_eq "outcome" complete "$(json_at "$KB_WORK/done.out" outcome)"
     assert_eq "records restored" 0 \
         "$(json_at "$KB_WORK/done.out" records_restored)"
-    assert_contains "the log" "$KB_WORK/done.err" "is done already"
+    assert_matches "the log" "$KB_WORK/done.err" \
+        "was done on .*: 2000 records in 2 partitions.*nothing to do"
     client compare -b "$b" --min 2000 timed=done.timed
     client load -b "$b" done.timed --partitions 2 --records 1
     kb_run $KB_FAILED done2 restore -c "$KB_WORK/r.yaml"
     assert_contains "the log" "$KB_WORK/done2.err" "it isn't empty"
+    assert_matches "the log" "$KB_WORK/done2.err" \
+        "was done on .*done.timed/0 now ends at offset 1001 .*not at 1000"
     client delete -b "$b" done.timed
     restore_all done include=timed map=timed=done.timed
     client compare -b "$b" --min 2000 timed=done.timed
+    client delete -b "$b" done.timed
+    client create -b "$b" done.timed 2
+    client load -b "$b" done.timed --partitions 2 --records 1000
+    kb_run $KB_FAILED done3 restore -c "$KB_WORK/r.yaml"
+    assert_contains "the log" "$KB_WORK/done3.err" \
+        "done.timed was deleted and created again since"
 }
 
 case_dry_run_writes_nothing() {

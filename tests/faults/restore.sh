@@ -79,11 +79,14 @@ running() { proc_pid restore >/dev/null; }
 
 # Partition 0 has that many records at least.
 reached() { # TOPIC RECORDS
-    local end
-    end=$(client ends -b "$(kafka_addr "${NODE:-k}")" "$1" 2>/dev/null |
-        sed -n 's/^[^ \t]*[-\t ]0[ \t].*[ \t]\([0-9]*\)$/\1/p' | head -1)
-    [ "${end:-0}" -ge "$2" ]
+    local node addresses=()
+    for node in ${NODES:-${NODE:-k}}; do addresses+=("$(kafka_addr "$node")"); done
+    [ "$(python3 "$KB_LIB/log_end.py" "$1" 0 "${addresses[@]}")" -ge "$2" ]
 }
+
+# While it stands still: what is done to it in the middle takes its time.
+hold() { kill -STOP $RESTORE; }
+go_on() { kill -CONT $RESTORE; }
 
 once_in_order() { # TOPIC PARTITIONS RECORDS
     client verify -b "$(kafka_addr "${NODE:-k}")" "$1" --partitions "$2" \
@@ -212,8 +215,10 @@ case_broker_restarted_new_records() { broker_restarted broker-new now; }
 case_leaders_move() {
     kafka_cluster c "$KAFKA_4" 3 $FORGET
     kafka_start_cluster c
-    local NODE=c1
-    archive moves partitions=6 records=50000 time="$OLD" batch=100
+    local NODE=c1 NODES="c1 c2 c3"
+    # times from 1970 until now: a broker forgets some, and remembers others
+    archive moves partitions=6 records=50000 time=0 batch=100 \
+        step=$(($(date +%s) * 1000 / 50000))
     start moves "$(kafka_cluster_addr c)" "rate_limit_bytes_per_sec: 3MB" \
         "default_replication_factor: 3"
     wait_until 60 reached moves 2000 || fail "it does not come to record 2000"
@@ -243,7 +248,9 @@ case_somebody_else_writes() {
     archive foreign partitions=2 records=60000 time="$OLD"
     start foreign "$(kafka_addr k)" "rate_limit_bytes_per_sec: 2MB"
     wait_until 30 reached foreign 3000 || fail "it does not come to record 3000"
+    hold
     client load -b "$(kafka_addr k)" foreign --partitions 1 --records 1
+    go_on
     finish 3
     assert_matches "the log" "$KB_WORK/foreign.log" \
         "foreign/0.*(another producer|expected was)"
@@ -256,10 +263,14 @@ case_topic_created_again() {
     archive again partitions=2 records=60000 time="$OLD"
     start again "$(kafka_addr k)" "rate_limit_bytes_per_sec: 2MB"
     wait_until 30 reached again 3000 || fail "it does not come to record 3000"
+    hold
     client delete -b "$(kafka_addr k)" again
     client create -b "$(kafka_addr k)" again 2
+    go_on
     finish 3
-    assert_contains "the log" "$KB_WORK/again.log" "deleted and created again"
+    # by its id, or by where the first batch landed
+    assert_matches "the log" "$KB_WORK/again.log" \
+        "deleted and created again|landed at offset 0, expected was"
 }
 
 asked() { [ "$(proxy_stat requests "$1")" -ge 1 ]; }
@@ -362,6 +373,59 @@ case_missing_segment() {
     start missing "$(kafka_addr k)"
     finish 3
     assert_matches "the log" "$KB_WORK/missing.log" "segment.*no such"
+}
+
+# small_disk FOLDER MEGABYTES; grow_disk, drop_disk
+small_disk() {
+    mkdir -p "$1" "$KB_WORK/mounts"
+    as_root mount -t tmpfs -o "size=$2m,mode=0777" tmpfs "$1" 2>/dev/null ||
+        skip "no tmpfs can be mounted here"
+    printf '%s\n' "$1" >"$KB_WORK/mounts/$(basename "$1")"
+}
+grow_disk() { as_root mount -o "remount,size=$2m" "$1"; }
+drop_disk() {
+    as_root umount -l "$1"
+    rm "$KB_WORK/mounts/$(basename "$1")"
+}
+
+# Where the checkpoint is: without it nothing goes on.
+case_disk_of_the_checkpoint_full() {
+    local dir=$KB_WORK/small
+    archive disk-ck partitions=4 records=60000 time="$OLD" batch=100
+    small_disk "$dir" 1
+    start disk-ck "$(kafka_addr k)" "rate_limit_bytes_per_sec: 4MB" \
+        "checkpoint_state: $dir/state"
+    wait_until 30 reached disk-ck 1000 || fail "it does not come to record 1000"
+    hold
+    dd if=/dev/zero of="$dir/ballast" bs=4k 2>/dev/null || true
+    go_on
+    finish 1
+    assert_matches "the log" "$KB_WORK/disk-ck.log" \
+        "the checkpoint.*([Nn]o space|full)"
+    rm "$dir/ballast"
+    launch disk-ck
+    finish 0
+    once_in_order disk-ck 4 60000
+    drop_disk "$dir"
+}
+
+# A broker whose disk is full ends itself. It comes back with more room.
+case_disk_of_the_broker_full() {
+    local dir=$KB_WORK/brokers-disk NODE=d
+    small_disk "$dir" 16
+    kafka_new d "$KAFKA_4" $FORGET "log.dirs=$dir/data" \
+        "metadata.log.dir=$(kafka_dir d)/data"
+    kafka_start d
+    archive disk-b partitions=4 records=60000 time="$OLD" batch=100
+    start disk-b "$(kafka_addr d)" "rate_limit_bytes_per_sec: 8MB"
+    proc_wait_gone d 60 || fail "the broker takes more than its disk has"
+    running || fail "the restore ended, too"
+    grow_disk "$dir" 256
+    kafka_restart d kill
+    finish 0
+    once_in_order disk-b 4 60000
+    kafka_stop d
+    drop_disk "$dir"
 }
 
 case_throttled() {

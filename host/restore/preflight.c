@@ -394,7 +394,7 @@ static void check_resumed(const struct kb_topics *topics,
             continue;
         refuse(run, topic,
                "it was deleted%s since this restore wrote to it; to begin it "
-               "anew, use another restore.restore_id",
+               "anew, use another restore.restore_id (or checkpoint_state)",
                topic->exists ? " and created again" : "");
     }
 }
@@ -405,15 +405,15 @@ void kb_topics_check(struct kb_topics *topics, struct kb_restore_run *run,
     const struct kb_restore_settings *restore = &run->config->restore;
     size_t i;
 
+    if (resumed && run->state.phase > KB_RESTORE_CREATE)
+        check_resumed(topics, run);
     /*
      * All is written.  What its configs would do to records is no question
      * any more: they may be the final ones already, with captured sizes,
      * times and retention that were judged when they were put back.
      */
-    if (resumed && run->state.phase >= KB_RESTORE_VERIFY) {
-        check_resumed(topics, run);
+    if (resumed && run->state.phase >= KB_RESTORE_VERIFY)
         return;
-    }
     for (i = 0; i < topics->count; i++) {
         struct kb_target_topic *topic = &topics->items[i];
 

@@ -60,7 +60,7 @@ case_killed_between_two_topics_configs() {
     kb_start c1 restore -c "$KB_WORK/c.yaml"
     wait_until 60 topic_has c.one LogAppendTime || fail "no configs are put back"
     # waited for at once, or the shell says "Killed"
-    { kill -KILL "$(proc_pid c1)"; wait; } 2>/dev/null || true
+    { kill -KILL "$(proc_pid c1)"; wait $!; } 2>/dev/null || true
     proxy_stop
     ! topic_has c.two LogAppendTime || fail "both are back"
     restore_yaml "$KB_WORK/c.yaml" id=all broker="$(B)" \
@@ -68,6 +68,26 @@ case_killed_between_two_topics_configs() {
     kb_run 0 c2 restore -c "$KB_WORK/c.yaml"
     topic_has c.two LogAppendTime || fail "its configs aren't back"
     client verify -b "$(B)" c.one --records 500
+}
+
+# It doesn't wait for a topic that is gone, nor append to another by its name.
+case_topic_that_is_gone() {
+    restore_yaml "$KB_WORK/gone.yaml" id=all broker="$(B)" create_topics=true \
+        restore_id=gone include=two map=two=gone.two \
+        rate_limit_records_per_sec=50 produce_batch_bytes=0
+    kb_start gone1 restore -c "$KB_WORK/gone.yaml"
+    wait_until 60 grep -qs gone.two "$KB_WORK/store/all/restores/gone/state.json" ||
+        fail "it has no checkpoint"
+    proc_signal gone1 TERM
+    kb_end_with $KB_INTERRUPTED gone1
+    client delete -b "$(B)" gone.two
+    KB_TIMEOUT=60 kb_run $KB_FAILED gone2 restore -c "$KB_WORK/gone.yaml"
+    assert_contains "the log" "$KB_WORK/gone2.err" "it was deleted since"
+    client create -b "$(B)" gone.two 1
+    KB_TIMEOUT=60 kb_run $KB_FAILED gone3 restore -c "$KB_WORK/gone.yaml"
+    assert_contains "the log" "$KB_WORK/gone3.err" \
+        "it was deleted and created again since"
+    assert_eq "records" $'gone.two\t0\t0\t0' "$(client ends -b "$(B)" gone.two)"
 }
 
 # Answers are lost and connections cut while the target is read back.

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -169,6 +171,20 @@ static void *run(void *data)
     return NULL;
 }
 
+/* librdkafka writes an IPv6 address that it learned without its brackets. */
+static int split_node(const char *node, char **host, uint16_t *port,
+                      struct kbp_error *err)
+{
+    const char *colon = strrchr(node, ':');
+    char text[300];
+
+    if (!colon || *node == '[' || strchr(node, ':') == colon)
+        return kb_tcp_split(node, host, port, err);
+    (void)snprintf(text, sizeof text, "[%.*s]%s", (int)(colon - node), node,
+                   colon);
+    return kb_tcp_split(text, host, port, err);
+}
+
 int kb_pump_set_connect(struct kb_pump_set *set, int fd, const char *node)
 {
     struct kbp_error err = KB_ERR_INIT;
@@ -180,7 +196,7 @@ int kb_pump_set_connect(struct kb_pump_set *set, int fd, const char *node)
         if (pair->their_fd == fd && !pair->started)
             break;
     if (pair) {
-        status = kb_tcp_split(node, &pair->host, &pair->options.port, &err);
+        status = split_node(node, &pair->host, &pair->options.port, &err);
         pair->options.host = pair->host;
         if (status == KBP_OK)
             status = kb_thread_start(&pair->thread, "kb-pump", run, pair, &err);

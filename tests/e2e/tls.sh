@@ -75,6 +75,13 @@ case_tls_with_a_client_certificate() {
         security="ssl_key_password: keypass"
 }
 
+# The listener is known by its address alone, and so is its certificate.
+case_tls_over_ipv6() {
+    has_ipv6 || skip "there is no ::1 on this machine"
+    round_trip v6 "$(tls_addr k v6)" security="security_protocol: SSL" \
+        security="ssl_ca_location: $CERTS/ca.pem"
+}
+
 case_plain_over_tls() {
     round_trip plain "$(tls_addr k stls)" security="security_protocol: SASL_SSL" \
         security="ssl_ca_location: $CERTS/ca.pem" "${PLAIN[@]}"

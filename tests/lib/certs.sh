@@ -39,7 +39,7 @@ certs_make() {
     mkdir -p "$CERTS"
     tls_ca ca
     tls_ca other-ca
-    tls_cert broker /CN=localhost DNS:localhost,IP:127.0.0.1 365
+    tls_cert broker /CN=localhost DNS:localhost,IP:127.0.0.1,IP:::1 365
     tls_cert wrong-host /CN=kafka.example.org DNS:kafka.example.org 365
     tls_cert client /CN=kbclient DNS:kbclient 365
     tls_cert soon /CN=kbclient DNS:kbclient 10
@@ -56,7 +56,11 @@ certs_make() {
     touch "$CERTS/.complete"
 }
 
-tls_addr() { echo "localhost:$(kafka_get "$1" "$2")"; }
+tls_addr() {
+    local host=localhost
+    [ "$2" = v6 ] && host=[::1]
+    echo "$host:$(kafka_get "$1" "$2")"
+}
 
 tls_listener_properties() { # LISTENER KEYSTORE
     echo "listener.name.$1.ssl.keystore.location=$CERTS/$2.p12"
@@ -67,25 +71,29 @@ tls_listener_properties() { # LISTENER KEYSTORE
     echo "listener.name.$1.ssl.truststore.type=PKCS12"
 }
 
+has_ipv6() { grep -q ' lo$' /proc/net/if_inet6 2>/dev/null; }
+
 tls_listeners() { # NAME
-    local name=$1 dir file ports which i=0
+    local name=$1 dir file ports which i=0 all="ssl mtls stls wrong"
+    has_ipv6 && all+=" v6"
     dir=$(kafka_dir "$name")
     file=$dir/server.properties
     certs_make
-    read -r -a ports <<<"$(free_ports 4)"
-    for which in ssl mtls stls wrong; do
+    read -r -a ports <<<"$(free_ports 5)"
+    for which in $all; do
         printf '%s=%s\n' "$which" "${ports[i]}" >>"$dir/node"
-        local upper=${which^^} protocol=SSL host=localhost
+        local upper=${which^^} protocol=SSL host=localhost bound=127.0.0.1
+        [ "$which" = v6 ] && host=[::1] bound=[::1]
         [ "$which" = wrong ] && host=kafka.example.org
         [ "$which" = stls ] && protocol=SASL_SSL
-        sed -i -e "s|^listeners=.*|&,$upper://127.0.0.1:${ports[i]}|" \
+        sed -i -e "s|^listeners=.*|&,$upper://$bound:${ports[i]}|" \
             -e "s|^advertised.listeners=.*|&,$upper://$host:${ports[i]}|" \
             -e "s|^listener.security.protocol.map=.*|&,$upper:$protocol|" \
             "$file"
         i=$((i + 1))
     done
     {
-        for which in ssl mtls stls; do
+        for which in ${all/wrong/}; do
             tls_listener_properties "$which" broker
         done
         tls_listener_properties wrong wrong-host

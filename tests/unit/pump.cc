@@ -394,6 +394,20 @@ TEST_F(Pump, TellsWhyItDoesNotDial)
     hang_up(fd);
 }
 
+// As librdkafka spells what it was told, and what it learned from metadata.
+TEST_F(Pump, DialsAddressesOfIpv6)
+{
+    open("alice-secret");
+    for (const char *node : {"[::1]:1", "::1:1"}) {
+        std::string text;
+        int fd = dial(node);
+
+        EXPECT_NE(greet(fd, &text), 0);
+        EXPECT_NE(text.find("::1 port 1"), std::string::npos) << text;
+        hang_up(fd);
+    }
+}
+
 TEST_F(Pump, EndsAtOnceWhenTheClientHangsUp)
 {
     Broker broker(0);

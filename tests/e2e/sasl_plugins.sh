@@ -95,7 +95,7 @@ case_delegation_token() {
     well alice PLAIN "$(sasl_addr k)" sasl_username=alice sasl_password=alice-secret --token
     read -r _ id hmac <<<"$(grep '^token ' "$KB_WORK/out")"
     # the broker makes the token's SCRAM credentials a moment later
-    wait_until 20 probe SCRAM-SHA-256 "$(sasl_addr k)" sasl_username="$id" \
+    wait_until 60 probe SCRAM-SHA-256 "$(sasl_addr k)" sasl_username="$id" \
         sasl_password="$hmac" sasl_tokenauth=true ||
         fail "the token is refused: $(cat "$KB_WORK/out")"
     assert_contains "the token's owner" "$KB_WORK/out" "authenticated User:alice"

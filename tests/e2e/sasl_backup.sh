@@ -34,6 +34,19 @@ topics() {
     [ ${#TOPICS[@]} -gt 0 ] || fail "nothing was filled"
 }
 
+# no_secrets NAME: in what its runs said, down to what plugins trace, and in what
+# they stored; nor in what describe and status say of it
+no_secrets() {
+    local word
+    kb_run 0 "describe-$1" describe -vv -p "$KB_WORK/store" -b "$1" -f json
+    for word in alice-secret "$BOB_PASSWORD" backup-secret eyJ; do
+        ! grep -lF -- "$word" "$KB_WORK"/{backup,restore,describe}-"$1".{out,err} ||
+            fail "there is a secret in it: $word"
+        [ "$word" = eyJ ] || ! grep -rlaF -- "$word" "$KB_WORK/store/$1" ||
+            fail "there is a secret in the store: $word"
+    done
+}
+
 # round_trip NAME ADDRESS PROTOCOL LINE...: all topics, and back as NAME.topic
 round_trip() {
     local name=$1 topic map= pairs=() list
@@ -46,10 +59,11 @@ round_trip() {
     done
     backup_yaml "$KB_WORK/b.yaml" id="$name" broker=x include="$list"
     secure "$KB_WORK/b.yaml" "$@"
-    kb_run 0 "backup-$name" backup -c "$KB_WORK/b.yaml"
+    kb_run 0 "backup-$name" backup -vv -c "$KB_WORK/b.yaml"
     restore_yaml "$KB_WORK/r.yaml" id="$name" broker=x create_topics=true map="$map"
     secure "$KB_WORK/r.yaml" "$@"
-    kb_run 0 "restore-$name" restore -c "$KB_WORK/r.yaml"
+    kb_run 0 "restore-$name" restore -vv -c "$KB_WORK/r.yaml"
+    no_secrets "$name"
     client compare -b "$(kafka_addr k)" --min 1 "${pairs[@]}" >"$KB_WORK/compared" || {
         cat "$KB_WORK/compared" >&2
         fail "$(grep -m1 DIFFERENT "$KB_WORK/compared")"
@@ -253,6 +267,42 @@ case_clock_off_by_ten_minutes() {
     off_by +600 refused "Clock skew too great" "$(sasl_addr k)" "${lines[@]}"
     assert_contains "the remedy" "$KB_WORK/said" "differ by more than 5 minutes"
     off_by -600 refused "Clock skew too great" "$(sasl_addr k)" "${lines[@]}"
+}
+
+# As another user than root, to whom a process of theirs belongs unless it may
+# not be dumped.
+case_no_core_file_and_no_debugger() {
+    [ "$(id -u)" = 0 ] || skip "this needs root"
+    command -v setpriv >/dev/null || skip "there is no setpriv"
+    local prefix pid
+    prefix=$(mktemp -d /tmp/kb-core.XXXXXX)
+    chmod 755 "$prefix" "$KB_WORK"
+    cmake --install "$KB_BUILD" --prefix "$prefix" >/dev/null
+    mkdir -m 777 "$prefix/store"
+    client create -b "$(kafka_addr k)" core 1 >/dev/null
+    backup_yaml "$prefix/b.yaml" id=core broker=x include=core \
+        continuous=true store="$prefix/store"
+    secure "$prefix/b.yaml" "$(sasl_addr k)" SASL_PLAINTEXT \
+        "sasl_mechanism: PLAIN" "sasl_username: alice" \
+        'sasl_password: "${KB_CANARY}"'
+    chmod 644 "$prefix/b.yaml"
+    KB_CANARY=alice-secret setpriv --reuid=65534 --regid=65534 --clear-groups \
+        "$prefix/bin/kafka-backup" backup -c "$prefix/b.yaml" \
+        >"$KB_WORK/core.out" 2>"$KB_WORK/core.err" </dev/null &
+    pid=$!
+    proc_add core $pid
+    disown $pid
+    wait_until 60 grep -q " fetches " "$KB_WORK/core.err" ||
+        fail "it doesn't start: $(cat "$KB_WORK/core.err")"
+    assert_matches "its limits" "/proc/$pid/limits" "Max core file size +0 +0 "
+    assert_eq "who owns its memory" 0 "$(stat -c %u "/proc/$pid/environ")"
+    ! setpriv --reuid=65534 --regid=65534 --clear-groups \
+        cat "/proc/$pid/environ" >/dev/null 2>&1 ||
+        fail "its environment can be read"
+    ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q alice-secret ||
+        fail "its arguments have the password"
+    proc_stop core
+    rm -rf "$prefix"
 }
 
 case_wrong_password() {

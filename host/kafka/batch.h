@@ -106,7 +106,6 @@ struct kb_header {
  *     while ((rc = kb_records_next(&it, &record, &err)) == 1) ...
  *     kb_records_close(&it);
  */
-struct kb_budget;       /* base/budget.h */
 struct kb_codec_worker; /* plugin/codec.h */
 struct kb_records {
     struct kb_batch batch;
@@ -114,15 +113,14 @@ struct kb_records {
     struct kb_cursor at;
     int32_t left;
     int64_t last_offset;
-    struct kb_budget *budget; /* where `charged` bytes of it count */
-    size_t charged;
+    struct kb_codec_worker *counted; /* in its budget `plain` counts */
 };
 
 /*
  * `codecs` opens compressed batches; may be NULL for those that aren't.
  * `limit` bounds the records' plain bytes (0: the worker's, KBP_ERR_LIMIT where
- * they are more).  The batch's bytes must outlive it, and so must the worker's
- * budget.
+ * they are more).  The batch's bytes and the worker must outlive it; a thread
+ * has one open at a time.
  */
 int kb_records_open(struct kb_records *it, const struct kb_batch *batch,
                     struct kb_codec_worker *codecs, size_t limit,

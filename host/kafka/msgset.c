@@ -18,7 +18,6 @@
 
 #include "base/bytes.h"
 #include "kafka/unpack.h"
-#include "plugin/codec.h"
 
 #define SIZE_AT 12u /* size counts from here */
 #define CODEC 0x07u
@@ -259,7 +258,8 @@ static int unwrap(struct kb_batch_builder *builder,
 {
     struct kb_buf plain = KB_BUF_INIT;
     int codec = wrapper->attributes & (int)CODEC;
-    size_t charged = 0;
+    bool counted;
+    size_t size;
     int rc;
 
     if (!wrapper->value)
@@ -269,16 +269,17 @@ static int unwrap(struct kb_batch_builder *builder,
                                 (size_t)wrapper->value_len, 0, &plain, err)
              : kb_unpack(codecs, codec, wrapper->value,
                          (size_t)wrapper->value_len, 0, &plain, err);
-    if (rc == KBP_OK) {
-        charged = kb_unpack_charge(codecs, plain.len);
+    size = plain.len;
+    counted = rc == KBP_OK;
+    if (counted) {
         rc = convert_wrapper(builder, wrapper, from, &plain, err);
     } else {
         (void)kb_err_wrap(err, "the messages up to offset %" PRId64,
                           wrapper->offset);
     }
-    if (charged)
-        kb_unpack_discharge(codecs->budget, charged);
     kb_buf_release(&plain);
+    if (counted)
+        kb_unpacked_gone(codecs, size);
     return rc;
 }
 

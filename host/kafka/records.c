@@ -13,7 +13,6 @@
 #include <inttypes.h>
 
 #include "kafka/unpack.h"
-#include "plugin/codec.h"
 
 static int bad_record(const struct kb_records *it, const char *what,
                       struct kbp_error *err)
@@ -46,8 +45,7 @@ int kb_records_open(struct kb_records *it, const struct kb_batch *batch,
                                batch->base_offset);
         }
         r.at = kb_cursor_of(r.plain.data, r.plain.len);
-        r.budget = codecs->budget;
-        r.charged = kb_unpack_charge(codecs, r.plain.len);
+        r.counted = limit ? NULL : codecs;
     }
     *it = r;
     return KBP_OK;
@@ -169,9 +167,11 @@ int kb_records_next(struct kb_records *it, struct kb_record *record,
 
 void kb_records_close(struct kb_records *it)
 {
-    kb_unpack_discharge(it->budget, it->charged);
-    it->charged = 0;
+    const size_t size = it->plain.len;
+
     kb_buf_release(&it->plain);
+    kb_unpacked_gone(it->counted, size);
+    it->counted = NULL;
 }
 
 int kb_record_header(struct kb_cursor *headers, struct kb_header *header)

@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 
-struct kb_budget;       /* base/budget.h */
 struct kb_codec_worker; /* plugin/codec.h */
 
 /*
@@ -26,11 +25,11 @@ int kb_unpack_magic0(struct kb_codec_worker *codecs, int codec, const void *in,
                      struct kbp_error *err);
 
 /*
- * Plain records of that size are there, and are gone: for the worker's budget,
- * where it has one.  The first returns what is to be told to the second.
+ * What kb_unpack() with limit 0 made counts in the worker's budget, if it has
+ * one: tell when it is gone, in the same thread.  It may have waited until
+ * nobody else had a large one; so it is called by who has none open.
  */
-size_t kb_unpack_charge(struct kb_codec_worker *codecs, size_t size);
-void kb_unpack_discharge(struct kb_budget *budget, size_t charged);
+void kb_unpacked_gone(struct kb_codec_worker *codecs, size_t size);
 
 /* Append what is compressed to `out`. */
 int kb_pack(struct kb_codec_worker *codecs, int codec, const void *in,

@@ -182,6 +182,7 @@ void kb_codec_set_init(struct kb_codec_set *set, struct kb_registry *registry,
     set->registry = registry;
     set->stop = stop;
     (void)pthread_mutex_init(&set->lock, NULL);
+    (void)pthread_mutex_init(&set->large, NULL);
 }
 
 void kb_codec_set_release(struct kb_codec_set *set)
@@ -194,6 +195,7 @@ void kb_codec_set_release(struct kb_codec_set *set)
         kb_codec_close(set->codecs[i]);
     free(set->codecs);
     (void)pthread_mutex_destroy(&set->lock);
+    (void)pthread_mutex_destroy(&set->large);
     memset(set, 0, sizeof *set);
 }
 

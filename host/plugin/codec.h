@@ -62,6 +62,7 @@ struct kb_codec_set {
     struct kb_codec **codecs;
     size_t count;
     struct kb_codec *by_kafka_id[8]; /* of `codecs`, or NULL */
+    pthread_mutex_t large;           /* who has a large batch open holds it */
 };
 
 /* `registry` and `stop` (may be NULL) outlive it. */
@@ -85,6 +86,7 @@ struct kb_codec_worker {
     size_t count;
     struct kb_budget *budget; /* plain records count there; NULL: nowhere */
     size_t plain_limit;       /* most that a batch may become; 0: INT32_MAX */
+    bool has_large;           /* and so holds the set's `large` */
 };
 
 /* Batches that are smaller than this are opened under any memory_limit. */
@@ -94,7 +96,8 @@ void kb_codec_worker_init(struct kb_codec_worker *worker,
                           struct kb_codec_set *set);
 /*
  * A batch's records may be as large as the whole memory limit, if that is
- * KB_PLAIN_AT_LEAST or more: a small batch can claim to be gigabytes.
+ * KB_PLAIN_AT_LEAST or more: a small batch can claim to be gigabytes.  Of those
+ * that take a good part of it, one at a time is open in all of a set's workers.
  */
 void kb_codec_worker_bound(struct kb_codec_worker *worker,
                            struct kb_budget *budget);

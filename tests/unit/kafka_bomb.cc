@@ -2,8 +2,11 @@
 /* kafka_bomb.cc - small batches that would become much memory. */
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 /* A function and a struct of one name are no trouble in C. */
@@ -114,6 +117,49 @@ TEST_F(Bomb, ABatchMayBecomeAsLargeAsTheMemoryLimitAndNoLarger)
         kb_records_close(&it);
         EXPECT_EQ(0u, budget_.used);
     }
+}
+
+TEST_F(Bomb, LargeOnesAreOpenOneAtATime)
+{
+    kb_codec_worker other{};
+    std::atomic<bool> opened{false};
+    kb_records it;
+    kb_records small;
+
+    Build(20 * MIB, ZSTD);
+    Bound(100 * MIB);
+    kb_codec_worker_init(&other, &set_);
+    kb_codec_worker_bound(&other, &budget_);
+    ASSERT_EQ(KBP_OK, kb_records_open(&it, &batch_, &codecs_, 0, &err_));
+    std::thread second([&] {
+        kb_records too;
+        kbp_error err = KB_ERR_INIT;
+
+        EXPECT_EQ(KBP_OK, kb_records_open(&too, &batch_, &other, 0, &err));
+        opened = true;
+        kb_records_close(&too);
+    });
+    for (int i = 0; i < 50; i++) {
+        EXPECT_FALSE(opened);
+        usleep(10000);
+    }
+    kb_records_close(&it);
+    second.join();
+    EXPECT_TRUE(opened);
+    kb_codec_worker_release(&other);
+    /* What is small waits for nobody. */
+    kb_codec_worker_init(&other, &set_);
+    kb_codec_worker_bound(&other, &budget_);
+    ASSERT_EQ(KBP_OK, kb_records_open(&it, &batch_, &codecs_, 0, &err_));
+    kb_buf large = out_;
+    out_ = KB_BUF_INIT;
+    Build(5 * MIB, ZSTD);
+    ASSERT_EQ(KBP_OK, kb_records_open(&small, &batch_, &other, 0, &err_));
+    kb_records_close(&small);
+    kb_records_close(&it);
+    EXPECT_EQ(0u, budget_.used);
+    kb_codec_worker_release(&other);
+    kb_buf_release(&large);
 }
 
 TEST_F(Bomb, WhatIsSmallIsOpenedUnderAnyLimit)

@@ -73,6 +73,7 @@ struct kb_engine {
     int64_t next_commit_ms;
     int64_t next_groups_ms;
     int64_t next_watch_ms;
+    int64_t watched_ms; /* when that was done last; 0: not yet */
 };
 
 /* setup.c: store, lease, manifest, codec, client. Names what was wrong. */
@@ -143,6 +144,9 @@ int kb_engine_metadata(struct kb_engine *engine, bool all,
 
 /* watch.c: stalls, open transactions, lag, and what retention threatens. */
 int kb_watch(struct kb_engine *engine, struct kbp_error *err);
+
+/* The most that one wait can count as the cluster's silence. */
+int64_t kb_watch_most_ms(const struct kb_engine *engine);
 
 /*
  * Why nothing comes of a partition that its fetcher has let go of, or, if it

@@ -25,9 +25,6 @@
 /* How long to wait for others to give memory back before looking again. */
 #define SHORT_MS 2
 
-/* A wait for memory is told to those who watch in steps of this. */
-#define EXCUSE_MS 500
-
 /* How long a fetcher without anything to do sleeps at most. */
 #define IDLE_MS 200
 
@@ -149,16 +146,32 @@ static void choose(struct kb_fetcher *fetcher, size_t max,
     fetcher->ready = rest;
 }
 
+/*
+ * How many may be asked for now.  With a connection, they wait for their turn
+ * or for memory, which is no fault of the broker's.
+ */
 static size_t count_due(const struct kb_fetcher *fetcher)
 {
-    const struct kb_part *part;
+    struct kb_part *part;
     int64_t now = kb_now_ms();
     size_t due = 0;
 
-    for (part = fetcher->ready.head; part; part = part->next)
+    for (part = fetcher->ready.head; part; part = part->next) {
+        if (part->not_before_ms <= now && fetcher->conn)
+            atomic_store_explicit(&part->asked, 0, memory_order_relaxed);
         due +=
             part->not_before_ms <= now || atomic_load(&part->wanted_back) != 0;
+    }
     return due;
+}
+
+/* The broker can't be reached: those it was to be asked for wait for it. */
+static void note_unreachable(struct kb_fetcher *fetcher)
+{
+    struct kb_part *part;
+
+    for (part = fetcher->ready.head; part; part = part->next)
+        atomic_store(&part->asked, 1);
 }
 
 /* Put them into the request: those of a topic together, else in order. */
@@ -176,6 +189,7 @@ static void fill(struct kb_fetch_sent *sent, struct kb_part_list *take,
                 kb_parts_push(&rest, part);
                 continue;
             }
+            atomic_store(&part->asked, 1);
             sent->partitions[sent->count++] = (struct kb_fetch_partition){
                 .id = {topic->name, topic->id, part->partition},
                 .leader_epoch = part->read_from < 0 ? part->leader_epoch : -1,
@@ -257,19 +271,6 @@ static int encode_and_send(struct kb_fetcher *fetcher,
     return kb_conn_send(fetcher->conn, KB_API_FETCH, version, &part, 1, err);
 }
 
-/* It is for want of memory that nothing comes: a slow store's fault. */
-static void excuse(struct kb_fetcher *fetcher)
-{
-    int64_t now = kb_now_ms();
-    struct kb_part *part;
-
-    if (now - fetcher->excused_ms < EXCUSE_MS)
-        return;
-    fetcher->excused_ms = now;
-    for (part = fetcher->ready.head; part; part = part->next)
-        atomic_store(&part->moved_ms, now);
-}
-
 /* Send one more request, if there is something to ask for and memory for the
    answer. 1: sent; 0: nothing to send now. */
 static int send_one(struct kb_fetcher *fetcher, struct kbp_error *err)
@@ -289,10 +290,8 @@ static int send_one(struct kb_fetcher *fetcher, struct kbp_error *err)
     }
     if (!kb_budget_ask(env->budget, &fetcher->claim, (size_t)max_bytes)) {
         env->relieve(env->data);
-        if (!kb_budget_ask(env->budget, &fetcher->claim, (size_t)max_bytes)) {
-            excuse(fetcher);
+        if (!kb_budget_ask(env->budget, &fetcher->claim, (size_t)max_bytes))
             return 0;
-        }
     }
     /* Two requests on the way, so that the broker is never idle. */
     if (!fetcher->tail && fetcher->in_flight == 0 && due > 1)
@@ -333,7 +332,9 @@ static int receive_one(struct kb_fetcher *fetcher, struct kbp_error *err)
     fetcher->in_flight--;
     fetcher->lost = 0;
     atomic_store(&env->progress->brokers_ok, 1);
+    atomic_store(&fetcher->busy, 1);
     rc = kb_fetch_take_answer(fetcher, sent, err);
+    atomic_store(&fetcher->busy, 0);
     sent->count = 0;
     return rc;
 }
@@ -394,6 +395,7 @@ static int turn(struct kb_fetcher *fetcher, struct kbp_error *err)
         rc = kb_client_connect(fetcher->env->client, fetcher->broker,
                                &fetcher->conn, err);
         if (rc != KBP_OK) {
+            note_unreachable(fetcher);
             fetcher->lost++;
             return rc;
         }
@@ -490,6 +492,11 @@ void kb_fetcher_add(struct kb_fetcher *fetcher, struct kb_part *part)
 int32_t kb_fetcher_broker(const struct kb_fetcher *fetcher)
 {
     return fetcher->broker;
+}
+
+bool kb_fetcher_is_busy(const struct kb_fetcher *fetcher)
+{
+    return atomic_load(&fetcher->busy) != 0;
 }
 
 bool kb_fetcher_is_tail(const struct kb_fetcher *fetcher)

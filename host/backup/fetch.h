@@ -55,6 +55,10 @@ void kb_fetcher_add(struct kb_fetcher *fetcher, struct kb_part *part);
 int32_t kb_fetcher_broker(const struct kb_fetcher *fetcher);
 bool kb_fetcher_is_tail(const struct kb_fetcher *fetcher);
 
+/* It takes an answer apart, or waits for a rate limit: its partitions wait for
+   it, and not for the broker.  [any thread] */
+bool kb_fetcher_is_busy(const struct kb_fetcher *fetcher);
+
 /*
  * End its thread, once env->stop is requested or it has no partitions any
  * more, and free it. What it had is the engine's.

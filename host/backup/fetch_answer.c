@@ -88,6 +88,7 @@ static void on_nothing(struct kb_fetcher *fetcher, struct kb_part *part,
         kb_parts_push(&fetcher->ready, part);
     } else if (!first) {
         /* The answer had no room left: it comes first next time. */
+        atomic_store(&part->moved_ms, kb_now_ms());
         kb_parts_push_front(&fetcher->ready, part);
     } else {
         part->alone = true;

@@ -36,6 +36,7 @@ struct kb_fetcher {
     pthread_cond_t wake;
     struct kb_part_list inbox;
     bool ending;
+    atomic_int busy;
 
     /* The thread's own. */
     struct kb_conn *conn;
@@ -46,7 +47,6 @@ struct kb_fetcher {
     unsigned in_flight;
     struct kb_budget_claim claim; /* memory for the next request */
     int64_t fed_ms;               /* kb_now_ms() when records came last */
-    int64_t excused_ms;           /* when it was said that memory is short */
     struct kb_buf body;
     struct kb_walk walk;
     struct kb_codec_worker codecs;

@@ -61,6 +61,7 @@ struct kb_part {
     atomic_llong log_start;
     atomic_llong fetched;   /* the position */
     atomic_llong moved_ms;  /* kb_now_ms() of the last progress */
+    atomic_int asked;       /* brokers were asked, and have the next word */
     atomic_int throttled;   /* the broker's quota keeps it back, since then */
     atomic_int wanted_back; /* the engine asks its fetcher to let go */
 
@@ -99,9 +100,13 @@ struct kb_part {
     bool retired; /* replaced by one of a new generation */
     enum kb_backup_outcome outcome;
     char *reason;
-    bool stalled;           /* nothing came for too long */
-    bool open_txn;          /* a transaction kept its end away */
-    int64_t stuck_since_ms; /* at the last stable offset; 0: isn't */
+    bool stalled;               /* nothing came for too long */
+    bool broken;                /* continuous: it is tried again now and then */
+    struct kb_fetcher *fetcher; /* who has it; NULL: nobody */
+    int64_t moved_seen_ms;      /* `moved_ms` at the last look */
+    int64_t quiet_ms;           /* asked for since then, in all */
+    bool open_txn;              /* a transaction kept its end away */
+    int64_t stuck_since_ms;     /* at the last stable offset; 0: isn't */
     int64_t stuck_at;
     int64_t warned_ms; /* kb_now_ms() of the last warning; long ago */
     int64_t warned_of_retention_ms;

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "kafka/acl.h"
 #include "kafka/error.h"
+#include "metrics/metrics.h"
 
 /* Topics which brokers keep for themselves, also where they don't say so. */
 static const char *const broker_topics[] = {
@@ -319,6 +320,7 @@ int kb_plan_retire(struct kb_engine *engine, struct kb_source_topic *topic,
         if (!part)
             continue;
         part->retired = true;
+        kb_metrics_lag_gone(topic->name, part->partition);
         part->done = true;
         atomic_store(&part->wanted_back, 1);
         rc = kb_collect_flush(&engine->collector, part, err);

@@ -72,7 +72,9 @@ int kb_engine_assign(struct kb_engine *engine, struct kb_part *part,
     size_t i;
     int rc;
 
+    part->fetcher = NULL;
     if (broker < 0) {
+        atomic_store(&part->asked, 1);
         if (part->why[0] == '\0')
             kb_part_why(part, "no broker leads it");
         kb_fetch_back_off(part);
@@ -96,6 +98,7 @@ int kb_engine_assign(struct kb_engine *engine, struct kb_part *part,
         engine->fetchers[engine->fetcher_count++] = fetcher;
     }
     part->trouble = KB_TROUBLE_NONE;
+    part->fetcher = fetcher;
     kb_fetcher_add(fetcher, part);
     return KBP_OK;
 }
@@ -244,18 +247,27 @@ static int rehome_all(struct kb_engine *engine, struct kbp_error *err)
 {
     struct kb_part_list list = engine->homeless;
     struct kb_part *part;
+    int64_t asked_ms;
     int rc;
 
     if (list.count == 0 || kb_left_ms(engine->next_metadata_ms) > 0)
         return KBP_OK;
+    asked_ms = kb_now_ms();
     rc = kb_engine_metadata(engine, false, err);
     if (rc == KBP_ERR_CANCELLED || rc == KBP_ERR_NOMEM)
         return rc;
     if (rc != KBP_OK) {
         /* Nobody answers: watch.c says when that has lasted too long. */
+        int64_t silent_ms = kb_now_ms() - asked_ms - kb_watch_most_ms(engine);
+        int64_t most_ms = engine->config->backup.stall_timeout_ms / 2;
+
+        if (silent_ms > most_ms)
+            silent_ms = most_ms;
         engine->homeless = (struct kb_part_list){0};
         while ((part = kb_parts_pop(&list)) != NULL) {
             kb_part_why(part, "%s", err->message);
+            if (silent_ms > 0)
+                part->quiet_ms += silent_ms;
             if (part->stalled)
                 on_left(engine, part);
             else
@@ -397,6 +409,7 @@ static int on_broken(struct kb_engine *engine, struct kb_part *part,
         kb_warn("%s/%d: %s; tried again in %d s%s", part->topic->name,
                 (int)part->partition, part->why, BROKEN_MS / 1000, acl);
         part->not_before_ms = kb_deadline_ms(BROKEN_MS);
+        part->broken = true;
         return kb_engine_assign(engine, part, err);
     }
     kb_error("%s/%d: %s%s", part->topic->name, (int)part->partition, part->why,
@@ -410,6 +423,7 @@ static int on_broken(struct kb_engine *engine, struct kb_part *part,
 static int resolve_one(struct kb_engine *engine, struct kb_part *part,
                        struct kb_part_list *ranges, struct kbp_error *err)
 {
+    part->fetcher = NULL;
     if (part->done || part->topic->retired)
         return KBP_OK;
     switch (part->trouble) {

@@ -13,6 +13,9 @@
 
 #define WATCH_MS 1000
 
+/* More than this between two looks: the machine slept, or we were stopped. */
+#define GAP_MS 5000
+
 /* Continuous: so often somebody is told of it. */
 #define REMIND_MS 300000
 
@@ -105,24 +108,49 @@ const char *kb_stall_text(const struct kb_engine *engine,
     return text;
 }
 
-/* When it moved last, or could have begun to: our own limits are no stall. */
-static int64_t last_moved(struct kb_engine *engine, const struct kb_part *part)
+/*
+ * For how long a partition was asked for, and nothing came.  Its turn that is
+ * to come, memory, rate limits, the store, and a machine that slept are waits
+ * of ours: they don't count.
+ */
+static int64_t count_quiet(struct kb_part *part, int64_t passed_ms)
 {
-    int64_t at = atomic_load(&part->moved_ms);
-    int64_t records_ms = kb_rate_free_at_ms(&engine->records_rate);
-    int64_t bytes_ms = kb_rate_free_at_ms(&engine->bytes_rate);
+    int64_t moved_ms = atomic_load(&part->moved_ms);
 
-    if (engine->config->backup.rate_limit_records_per_sec && records_ms > at)
-        at = records_ms;
-    if (engine->config->backup.rate_limit_bytes_per_sec && bytes_ms > at)
-        at = bytes_ms;
-    return at;
+    if (moved_ms != part->moved_seen_ms) {
+        part->moved_seen_ms = moved_ms;
+        part->quiet_ms = 0;
+        part->broken = false;
+    } else if (atomic_load(&part->asked) &&
+               !(part->fetcher && kb_fetcher_is_busy(part->fetcher))) {
+        part->quiet_ms += passed_ms;
+    }
+    return part->quiet_ms;
+}
+
+/* What has passed since the last look; a longer gap is nobody's silence. */
+static int64_t passed_ms(struct kb_engine *engine, int64_t now)
+{
+    int64_t passed = now - engine->watched_ms;
+    int64_t most = kb_watch_most_ms(engine);
+
+    if (engine->watched_ms == 0)
+        passed = 0;
+    engine->watched_ms = now;
+    return passed < most ? passed : most;
+}
+
+int64_t kb_watch_most_ms(const struct kb_engine *engine)
+{
+    int64_t half = engine->config->backup.stall_timeout_ms / 2;
+
+    return half < GAP_MS ? half : GAP_MS;
 }
 
 static void look_after(struct kb_engine *engine, struct kb_part *part,
-                       int64_t now)
+                       int64_t now, int64_t passed)
 {
-    int64_t still = now - last_moved(engine, part);
+    int64_t still = count_quiet(part, passed);
     char why[KB_STALL_TEXT];
     int64_t position = atomic_load(&part->fetched);
     int64_t high = atomic_load(&part->high_watermark);
@@ -203,12 +231,15 @@ int kb_watch(struct kb_engine *engine, struct kbp_error *err)
 {
     int64_t now = kb_now_ms();
     unsigned long long lag = 0;
+    unsigned long long failing = 0;
+    int64_t passed;
     size_t i;
 
     (void)err;
     if (kb_left_ms(engine->next_watch_ms) > 0)
         return KBP_OK;
     engine->next_watch_ms = kb_deadline_ms(WATCH_MS);
+    passed = passed_ms(engine, now);
     for (i = 0; i < engine->part_count; i++) {
         struct kb_part *part = engine->parts[i];
         int64_t high = atomic_load(&part->high_watermark);
@@ -222,10 +253,15 @@ int kb_watch(struct kb_engine *engine, struct kbp_error *err)
                        high > position ? (uint64_t)(high - position) : 0);
         if (part->done || !part->started)
             continue;
-        look_after(engine, part, now);
+        look_after(engine, part, now, passed);
+        failing += part->broken ||
+                   part->quiet_ms >= engine->config->backup.stall_timeout_ms;
         look_at_retention(engine, part, now);
     }
     atomic_store(&engine->progress->lag_records, lag);
+    /* A snapshot ends with them, and its end tells it. */
+    if (engine->config->backup.continuous)
+        atomic_store(&engine->progress->partitions_failing, failing);
     if (engine->config->backup.continuous)
         atomic_store(&engine->progress->phase,
                      lag ? KB_PHASE_RUNNING : KB_PHASE_TAILING);

@@ -18,16 +18,6 @@ void kb_rate_release(struct kb_rate *rate)
     (void)pthread_mutex_destroy(&rate->lock);
 }
 
-int64_t kb_rate_free_at_ms(struct kb_rate *rate)
-{
-    int64_t at_ns;
-
-    (void)pthread_mutex_lock(&rate->lock);
-    at_ns = rate->free_at_ns;
-    (void)pthread_mutex_unlock(&rate->lock);
-    return at_ns / 1000000;
-}
-
 bool kb_rate_spend(struct kb_rate *rate, uint64_t amount, struct kb_stop *stop)
 {
     int64_t now;

@@ -23,9 +23,6 @@ struct kb_rate {
 void kb_rate_init(struct kb_rate *rate, uint64_t per_second);
 void kb_rate_release(struct kb_rate *rate);
 
-/* kb_now_ms() of when the waits end; long ago where nobody waits. */
-int64_t kb_rate_free_at_ms(struct kb_rate *rate);
-
 /* Count `amount`, wait as long as needed. True if it is to stop. */
 bool kb_rate_spend(struct kb_rate *rate, uint64_t amount, struct kb_stop *stop);
 

@@ -184,8 +184,9 @@ static const struct kb_key backup_keys[] = {
      .max = 86400000,
      .help = "when nothing came of a partition for so long, though there is "
              "something: it is given up as incomplete (exit code 3), or, "
-             "continuous, warned of. Waits for rate limits of this file and "
-             "for the store don't count"},
+             "continuous, warned of. Only time counts in which brokers were "
+             "asked for it: not its turn, rate limits of this file, memory, "
+             "the store, or a machine that sleeps"},
     {.name = "include_internal_topics",
      .type = KB_KEY_BOOL,
      .at = BACKUP(include_internal_topics),

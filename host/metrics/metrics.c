@@ -165,6 +165,20 @@ void kb_metrics_lag(const char *topic, int32_t partition, uint64_t records)
     kb_metrics_unlock();
 }
 
+void kb_metrics_lag_gone(const char *topic, int32_t partition)
+{
+    struct kb_series *series;
+
+    if (!kb_metrics_lock())
+        return;
+    series = kb_series_get(&all->partitions, topic, partition);
+    if (series) {
+        series->has_lag = false;
+        series->lag_records = 0;
+    }
+    kb_metrics_unlock();
+}
+
 void kb_metrics_committed(const char *topic, int32_t partition,
                           uint64_t records, uint64_t bytes, int64_t newest_ms)
 {

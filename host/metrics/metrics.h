@@ -65,6 +65,9 @@ void kb_metrics_retry(const char *operation);
  */
 void kb_metrics_lag(const char *topic, int32_t partition, uint64_t records);
 
+/* It isn't there any more, and has no lag. */
+void kb_metrics_lag_gone(const char *topic, int32_t partition);
+
 /*
  * Records of a partition, and their batches' bytes, became durable; the newest
  * has this timestamp (-1: unknown).

@@ -38,7 +38,8 @@ struct kb_progress {
     atomic_llong last_activity_ms; /* kb_now_ms() when anything moved last */
     atomic_ullong retries;
     atomic_ullong errors;
-    atomic_int store_ok;   /* 0 while the store fails; starts as 1 */
+    atomic_ullong partitions_failing; /* continuous: none of it comes */
+    atomic_int store_ok;              /* 0 while the store fails; starts as 1 */
     atomic_int brokers_ok; /* 0 while no broker can be reached; starts as 1 */
 };
 

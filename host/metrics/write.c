@@ -406,8 +406,10 @@ bool kb_metrics_health(struct kb_buf *out)
     int64_t commit;
     bool store_ok;
     bool brokers_ok;
+    bool healthy;
     bool busy;
     bool stalled;
+    unsigned long long failing;
     int phase;
 
     if (!kb_metrics_lock()) {
@@ -426,14 +428,17 @@ bool kb_metrics_health(struct kb_buf *out)
     busy = phase == KB_PHASE_RUNNING || phase == KB_PHASE_FINISHING ||
            (phase == KB_PHASE_TAILING && progress_of(&p->lag_records));
     stalled = busy && activity && kb_now_ms() - activity > STALLED_MS;
+    failing = progress_of(&p->partitions_failing);
+    healthy = store_ok && brokers_ok && !stalled && !failing;
     kb_buf_printf(out,
                   "{\"status\":\"%s\",\"phase\":\"%s\",\"storage\":\"%s\","
-                  "\"brokers\":\"%s\",\"stalled\":%s",
-                  store_ok && brokers_ok && !stalled ? "healthy" : "unhealthy",
+                  "\"brokers\":\"%s\",\"stalled\":%s,"
+                  "\"partitions_failing\":%llu",
+                  healthy ? "healthy" : "unhealthy",
                   phase >= 0 && phase <= KB_PHASE_DONE ? phases[phase] : "?",
                   store_ok ? "ok" : "failing",
-                  brokers_ok ? "ok" : "unreachable",
-                  stalled ? "true" : "false");
+                  brokers_ok ? "ok" : "unreachable", stalled ? "true" : "false",
+                  failing);
     add_age(out, "last_commit_age_seconds",
             commit ? kb_wall_ms() - commit : -1);
     add_age(out, "last_activity_age_seconds",
@@ -442,5 +447,5 @@ bool kb_metrics_health(struct kb_buf *out)
                   (unsigned long long)progress_of(&p->records),
                   (unsigned long long)progress_of(&p->lag_records));
     kb_metrics_unlock();
-    return store_ok && brokers_ok && !stalled;
+    return healthy;
 }

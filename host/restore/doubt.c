@@ -114,6 +114,7 @@ static int find_leaders(struct doubts *doubts, struct kbp_error *err)
     status = kb_client_metadata(doubts->run->client, names, name_count,
                                 &metadata, err);
     free(names);
+    atomic_store(&doubts->run->progress->brokers_ok, status == KBP_OK);
     if (status != KBP_OK)
         return status;
     for (i = 0; i < doubts->count; i++) {

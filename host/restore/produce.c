@@ -413,6 +413,7 @@ static int take_answer(struct kb_lane *lane, struct kbp_error *err)
 
     if (status != KBP_OK)
         return status;
+    atomic_store(&run->progress->brokers_ok, 1);
     (void)kb_fail(&absent, KBP_ERR_PROTOCOL, "%s didn't answer for it",
                   kb_conn_name(lane->conn));
     (void)pthread_mutex_lock(&run->lock);

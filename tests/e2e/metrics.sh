@@ -91,13 +91,115 @@ case_a_backup_moves_its_metrics_and_tells_its_health() {
     assert_eq "exit code" 5 "$KB_CODE"
 }
 
+# A snapshot: what it is to cover, what is left of it, a gap, a store that fails
+# for a while, and how long it took.
+case_a_snapshot_moves_its_metrics() {
+    local b shim=$KB_WORK/write.so wrap=()
+    case $KB_BUILD in *asan* | *tsan*) skip "the sanitizer comes first" ;; esac
+    gcc -shared -fPIC -o "$shim" -x c - <<'C'
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+ssize_t write(int fd, const void *bytes, size_t len)
+{
+    struct stat st;
+
+    if (fd > 2 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+        access(getenv("WRITE_FAILS"), F_OK) == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_write, fd, bytes, len);
+}
+C
+    b=$(kafka_addr k)
+    client load -b "$b" gaps --records 1000 --batch 10
+    backup_yaml "$KB_WORK/g.yaml" id=gaps broker="$b" include=gaps
+    kb_run 0 gaps backup -c "$KB_WORK/g.yaml"
+    client load -b "$b" gaps --records 9000 --start 1000 --batch 10
+    client delete-records -b "$b" gaps 0 1500
+    backup_yaml "$KB_WORK/g.yaml" id=gaps broker="$b" include=gaps \
+        commit_interval=300ms segment_max_interval_ms=300ms \
+        rate_limit_records_per_sec=1500 fetch_max_bytes=16KiB
+    printf 'metrics: {port: 0, update_interval_ms: 100, %s}\n' \
+        'keep_alive_seconds: 60' >>"$KB_WORK/g.yaml"
+    KB_WRAP=(env "LD_PRELOAD=$shim" WRITE_FAILS="$KB_WORK/fails")
+    kb_start g backup -c "$KB_WORK/g.yaml"
+    KB_WRAP=()
+    wait_until 20 serves g
+    wait_until 30 all_move g \
+        'kafka_backup_snapshot_records_target{backup_id="gaps"}' \
+        'kafka_backup_snapshot_records_remaining{backup_id="gaps"}' \
+        'kafka_backup_offset_gaps_total{backup_id="gaps"}'
+    assert_eq "gaps" 1 "$(value g 'kafka_backup_offset_gaps_total{')"
+    assert_eq "offsets in it" 500 \
+        "$(value g 'kafka_backup_offsets_skipped_total{')"
+    assert_eq "target" 9000 \
+        "$(value g 'kafka_backup_snapshot_records_target{')"
+    assert_at_most "remaining" 9000 \
+        "$(value g 'kafka_backup_snapshot_records_remaining{')"
+    touch "$KB_WORK/fails"
+    wait_until 30 all_move g \
+        'kafka_backup_storage_errors_total{backend="filesystem",error_type="storage_io"' ||
+        fail "storage_errors did not move"
+    rm "$KB_WORK/fails"
+    wait_until 60 all_move g \
+        'kafka_backup_duration_seconds_count{backup_id="gaps",status="success"' ||
+        fail "backup_duration did not move: $(tail -3 "$KB_WORK/g.err")"
+    assert_eq "remaining" 0 \
+        "$(value g 'kafka_backup_snapshot_records_remaining{')"
+    moved g 'kafka_backup_duration_seconds_sum{backup_id="gaps",status="success"'
+    proc_signal g TERM
+    kb_end_with 0 g 30
+}
+
+shows() { scrape "$1" && grep -qF -- "$2" "$KB_WORK/$1.metrics"; }
+shows_not() { scrape "$1" && ! grep -qF -- "$2" "$KB_WORK/$1.metrics"; }
+
+# A topic that is deleted has no lag any more; a partition that can't be read
+# for good makes the whole unhealthy until it can.
+case_health_tells_of_partitions_that_fail() {
+    local b
+    b=$(kafka_addr k)
+    client load -b "$b" sick --records 100
+    client load -b "$b" going --records 100
+    proxy_start k
+    backup_yaml "$KB_WORK/f.yaml" id=sick broker="$(kafka_proxied k)" \
+        include='sick,go*' continuous=true commit_interval=300ms \
+        segment_max_interval_ms=300ms discovery_interval=500ms
+    printf 'metrics: {port: 0, update_interval_ms: 100}\n' >>"$KB_WORK/f.yaml"
+    kb_start f backup -c "$KB_WORK/f.yaml"
+    wait_until 20 serves f
+    wait_until 30 health f 200 '"phase":"tailing"'
+    wait_until 20 shows f 'kafka_backup_lag_records{topic="going"'
+    client delete -b "$b" going
+    wait_until 60 shows_not f 'kafka_backup_lag_records{topic="going"' ||
+        fail "the deleted topic has a lag still"
+    health f 200 '"partitions_failing":0' ||
+        fail "health: $(cat "$KB_WORK/health")"
+    # Partition 0 whose end is 100: 29, "not authorized", in place of no error.
+    proxy_do edit fetch 0000000000000000000000000064 \
+        00000000001d0000000000000064
+    wait_until 30 health f 503 '"partitions_failing":1' ||
+        fail "health: $(cat "$KB_WORK/health")"
+    proxy_do reset
+    wait_until 60 health f 200 '"partitions_failing":0' ||
+        fail "health: $(cat "$KB_WORK/health")"
+    proc_signal f TERM
+    kb_end_with 5 f 60
+    proxy_stop
+}
+
 case_a_restore_moves_its_metrics() {
     backup_yaml "$KB_WORK/s.yaml" id=snap broker="$(kafka_addr k)" \
         include=metered
     kb_run 0 snap backup -c "$KB_WORK/s.yaml"
     restore_yaml "$KB_WORK/r.yaml" id=snap broker="$(kafka_addr k)" \
         create_topics=true map=metered=metered-2 produce_batch_bytes=4KiB \
-        rate_limit_records_per_sec=1500
+        rate_limit_records_per_sec=800
     printf 'metrics: {port: 0, update_interval_ms: 100, %s}\n' \
         'keep_alive_seconds: 60' >>"$KB_WORK/r.yaml"
     kb_start r restore -c "$KB_WORK/r.yaml"
@@ -110,6 +212,12 @@ case_a_restore_moves_its_metrics() {
         'kafka_backup_storage_read_bytes_total{backend="filesystem"' \
         'kafka_backup_storage_read_latency_seconds_count{backend="filesystem",operation="segment"'
     health r 200 '"phase":"running"' || fail "health: $(cat "$KB_WORK/health")"
+    kafka_kill k
+    wait_until 60 health r 503 '"brokers":"unreachable"' ||
+        fail "the broker is gone: $(cat "$KB_WORK/health")"
+    kafka_start k
+    wait_until 60 health r 200 '"brokers":"ok"' ||
+        fail "the broker is back: $(cat "$KB_WORK/health")"
     # Then it waits for a last scrape.
     wait_until 60 all_move r \
         'kafka_restore_duration_seconds_count{backup_id="snap",status="success"}'

@@ -283,6 +283,33 @@ case_backup_fetch_answers_swallowed_cut_delayed() {
     prove_backup bs bs
 }
 
+# A partition's turn that takes long, behind a slow line, and a machine that
+# sleeps are nobody's silence.
+case_backup_waits_that_are_no_stall() {
+    need_proxy
+    client load -b "$(kafka_addr k)" turns --partitions 20 --records 6 \
+        --size 100000 --batch 1
+    backup_yaml "$KB_WORK/turns.yaml" id=turns broker="$(kafka_proxied k)" \
+        include=turns fetch_max_bytes=512KiB stall_timeout=1s
+    proxy_do rate 2000000
+    kb_start turns backup -c "$KB_WORK/turns.yaml" -f json
+    sleep 2
+    must_run turns
+    kill -STOP "$(proc_pid turns)"
+    sleep 4
+    kill -CONT "$(proc_pid turns)"
+    kb_end_with 0 turns
+    proxy_do reset
+    assert_eq "records" 120 "$(json_at "$KB_WORK/turns.out" records)"
+    # But one that doesn't answer is told, though others are.
+    backup_yaml "$KB_WORK/turns.yaml" id=mute broker="$(kafka_proxied k)" \
+        include=turns stall_timeout=2s connection="request_timeout: 1s"
+    proxy_do swallow fetch 100000
+    kb_run $KB_INCOMPLETE mute backup -c "$KB_WORK/turns.yaml" -f json
+    proxy_do reset
+    assert_contains "the log" "$KB_WORK/mute.err" "nothing came at offset 0: "
+}
+
 case_backup_connections_dropped() {
     need_proxy
     proxy_do cut list_offsets 1 3

@@ -19,9 +19,11 @@ extern "C" {
 #include "metrics/server.h"
 }
 
-namespace {
+namespace
+{
 
-class Metrics : public ::testing::Test {
+class Metrics : public ::testing::Test
+{
   protected:
     Metrics()
     {
@@ -196,8 +198,7 @@ TEST_F(Metrics, EveryNameOfABackupMoves)
         {"kafka_backup_compression_ratio{algorithm=\"zstd\"," + id + "}", "4"},
         {"kafka_backup_compressed_bytes_total{algorithm=\"zstd\"," + id + "}",
          "1000"},
-        {"kafka_backup_uncompressed_bytes_total{algorithm=\"zstd\"," + id +
-             "}",
+        {"kafka_backup_uncompressed_bytes_total{algorithm=\"zstd\"," + id + "}",
          "4000"},
         {"kafka_backup_errors_total{" + id + ",error_type=\"auth\"}", "1"},
         {"kafka_backup_retries_total{" + id + ",operation=\"fetch\"}", "2"},
@@ -270,6 +271,23 @@ TEST_F(Metrics, PartitionLabelsAreLimitedAndSumsAreNot)
               std::string::npos);
 }
 
+TEST_F(Metrics, APartitionThatIsGoneHasNoLag)
+{
+    Start(KB_JOB_BACKUP);
+    kb_metrics_lag("t", 0, 7);
+    kb_metrics_lag("u", 0, 5);
+    kb_metrics_lag_gone("t", 0);
+    const std::string text = Text();
+    EXPECT_EQ(text.find("kafka_backup_lag_records{topic=\"t\""),
+              std::string::npos);
+    EXPECT_NE(text.find("kafka_backup_lag_records{topic=\"u\""),
+              std::string::npos);
+    EXPECT_NE(text.find("kafka_backup_lag_records_sum{backup_id="
+                        "\"b\\\"1\\\\\"} 5\n"),
+              std::string::npos)
+        << text;
+}
+
 TEST_F(Metrics, NothingIsCountedBeforeTheStart)
 {
     kb_metrics_gap(5);
@@ -317,6 +335,10 @@ TEST_F(Metrics, HealthTellsTheTruth)
               std::string::npos);
     EXPECT_FALSE(ok);
     progress.brokers_ok = 1;
+    progress.partitions_failing = 2;
+    EXPECT_NE(Health(&ok).find("\"partitions_failing\":2"), std::string::npos);
+    EXPECT_FALSE(ok);
+    progress.partitions_failing = 0;
 
     progress.last_activity_ms = kb_now_ms() - 10 * 60000;
     EXPECT_NE(Health(&ok).find("\"stalled\":true"), std::string::npos);
@@ -364,8 +386,8 @@ TEST_F(Metrics, EndpointServesAndRefuses)
     kb_metrics_server *second = nullptr;
 
     Start(KB_JOB_BACKUP);
-    int status = kb_metrics_server_start(&server, "127.0.0.1", 0, "/m", 500,
-                                         &err);
+    int status =
+        kb_metrics_server_start(&server, "127.0.0.1", 0, "/m", 500, &err);
     if (status == KBP_ERR_UNSUPPORTED)
         GTEST_SKIP() << err.message;
     ASSERT_EQ(status, KBP_OK) << err.message;
@@ -389,19 +411,19 @@ TEST_F(Metrics, EndpointServesAndRefuses)
     EXPECT_EQ(answer.rfind("HTTP/1.1 405", 0), 0u) << answer;
     EXPECT_NE(answer.find("Allow: GET, HEAD"), std::string::npos);
 
-    EXPECT_NE(kb_metrics_server_start(&second, "127.0.0.1", port, "/m", 500,
-                                      &err),
-              KBP_OK);
-    EXPECT_NE(std::string(err.message).find("can't listen on 127.0.0.1:" +
-                                            std::to_string(port) +
-                                            ": Address already in use"),
+    EXPECT_NE(
+        kb_metrics_server_start(&second, "127.0.0.1", port, "/m", 500, &err),
+        KBP_OK);
+    EXPECT_NE(std::string(err.message)
+                  .find("can't listen on 127.0.0.1:" + std::to_string(port) +
+                        ": Address already in use"),
               std::string::npos)
         << err.message;
     kb_metrics_server_stop(server);
     EXPECT_EQ(Get(port, "/metrics"), "");
-    EXPECT_EQ(kb_metrics_server_start(&second, "no such host", 0, "/m", 500,
-                                      &err),
-              KBP_ERR_CONFIG);
+    EXPECT_EQ(
+        kb_metrics_server_start(&second, "no such host", 0, "/m", 500, &err),
+        KBP_ERR_CONFIG);
 }
 
 } // namespace

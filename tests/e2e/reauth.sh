@@ -11,6 +11,7 @@ KDC=$KB_WORK/kdc TLS=$KB_WORK/tls
 MECHANISMS="PLAIN SCRAM-SHA-512 GSSAPI OAUTHBEARER"
 LOAD_S=50        # 80 % of 10 s, five times, and some
 RECORDS=10000    # of each of the two partitions, in that time
+SLOW=3800        # of each of the two that a restore takes 55 s for, at its rate
 
 suite_setup() {
     local common=org.apache.kafka.common.security.oauthbearer mechanism
@@ -28,7 +29,7 @@ suite_setup() {
         "listener.name.saslssl.oauthbearer.sasl.oauthbearer.expected.issuer=$IDP" \
         "listener.name.saslssl.oauthbearer.sasl.oauthbearer.expected.audience=kafka"
     sasl_broker_start k
-    client load slow -b "$(kafka_addr k)" --partitions 2 --records 3000 --batch 20
+    client load slow -b "$(kafka_addr k)" --partitions 2 --records $SLOW --batch 20
     backup_yaml "$KB_WORK/b.yaml" id=slow broker="$(kafka_addr k)" include=slow
     kb_run 0 slow backup -c "$KB_WORK/b.yaml"
 }
@@ -90,7 +91,7 @@ case_five_in_a_row_under_load() {
             kb_start "b-$label" backup -v -c "$KB_WORK/$label.yaml"
             restore_yaml "$KB_WORK/r.$label.yaml" id=slow broker="$ADDRESS" \
                 map="slow=slow.$label" create_topics=true \
-                produce_batch_bytes=16KiB rate_limit_bytes_per_sec=$((800000 / LOAD_S)) "${SECURITY[@]}"
+                produce_batch_bytes=4KiB rate_limit_bytes_per_sec=16000 "${SECURITY[@]}"
             kb_start "r-$label" restore -v -c "$KB_WORK/r.$label.yaml"
         done
     done
@@ -125,7 +126,7 @@ case_five_in_a_row_under_load() {
     for label in "${labels[@]}"; do
         verified+=("slow.$label")
     done
-    client verify -b "$addr" --records 3000 "${verified[@]}" || fail "a restore"
+    client verify -b "$addr" --records $SLOW "${verified[@]}" || fail "a restore"
     verified=()
     for label in "${labels[@]}"; do
         verified+=("b.$label")

@@ -46,6 +46,9 @@ suite_setup() {
         echo "listener.name.mtls.ssl.client.auth=required"
     } >>"$dir/server.properties"
     kafka_start k
+    client load base -b "$(kafka_addr k)" --partitions 2 --records 1500 --batch 20
+    backup_yaml "$KB_WORK/b.yaml" id=base broker="$(kafka_addr k)" include=base
+    kb_run 0 base backup -c "$KB_WORK/b.yaml"
 }
 
 # mount NAME FILE=CONTENT_OF...: a new version of a mounted Secret, at once
@@ -150,22 +153,33 @@ print(part({"alg": "none"}) + "." + part({"sub": sys.argv[1], "iat": now - 60,
 T
 }
 
-# Tokens that end after 8 s, renewed in time; then one for another principal,
-# which Kafka takes on a new connection only.
+# Another token, in time; then one for another principal, which Kafka takes on a
+# new connection only. A restore goes on over that as well.
 case_token_file() {
-    local i
-    mount token token="$(text_file "$(token first 8)")"
-    begin token "$(sasl_addr k)" 20 "security_protocol: SASL_PLAINTEXT" \
-        "sasl_mechanism: OAUTHBEARER" \
-        "sasl_oauthbearer_token_file: $KB_WORK/mnt/token/token"
-    for i in 1 2 3 4; do
-        mount token token="$(text_file "$(token first 8)")"
-        sleep 3
-    done
+    local line
+    local -a security=() lines=("security_protocol: SASL_PLAINTEXT"
+        "sasl_mechanism: OAUTHBEARER"
+        "sasl_oauthbearer_token_file: $KB_WORK/mnt/token/token")
+    for line in "${lines[@]}"; do security+=("security=$line"); done
+    mount token token="$(text_file "$(token first 300)")"
+    restore_yaml "$KB_WORK/rt.yaml" id=base broker="$(sasl_addr k)" \
+        create_topics=true map=base=r.base produce_batch_bytes=8KiB \
+        rate_limit_bytes_per_sec=16000 "${security[@]}"
+    begin token "$(sasl_addr k)" 20 "${lines[@]}"
+    wait_until 60 log_has token "time 2 on this connection" || fail "no re-authentication"
+    mount token token="$(text_file "$(token first 600)")"
+    kb_start back restore -v -c "$KB_WORK/rt.yaml"
+    wait_until 60 log_has back "authenticated again in place" || fail "no re-authentication"
+    wait_until 60 log_has token "time 4 on this connection" || fail "no re-authentication"
     assert_lacks "the log" "$KB_WORK/token.err" "reconnect"
     assert_lacks "the log" "$KB_WORK/token.err" "refuses"
+    proc_pid back >/dev/null || fail "the restore has ended: $(tail -1 "$KB_WORK/back.err")"
     mount token token="$(text_file "$(token second 600)")"
     finish token
+    kb_end_with 0 back 120
+    assert_contains "the log of the restore" "$KB_WORK/back.err" \
+        "the credentials are another principal's now"
+    client verify -b "$(kafka_addr k)" --records 1500 r.base || fail "the restore"
     assert_contains "the log" "$KB_WORK/token.err" \
         "the credentials are another principal's now"
     ! grep -E ' ERROR ' "$KB_WORK/token.err" || fail "another principal is no failure"

@@ -154,10 +154,11 @@ int kb_commit(struct kb_committer *c, struct kb_entry *entry,
     return KBP_OK;
 }
 
-/* Segments of earlier runs that nothing names. */
+/* Segments and captures of earlier runs that nothing names. */
 struct orphans {
     struct kb_committer *committer;
     const char *prefix;
+    const char *suffix;
     struct kb_names names;
     size_t hint; /* in the manifest's segments */
     struct kbp_error err;
@@ -193,10 +194,51 @@ static int32_t on_segment(void *data, const struct kbp_object *object)
     struct kb_committer *c = o->committer;
     struct kb_name name;
 
-    if (!kb_key_name(object->key, o->prefix, ".kbs", &name) ||
+    if (!kb_key_name(object->key, o->prefix, o->suffix, &name) ||
         strcmp(name.run, c->next.run) >= 0 || is_named(o, &name))
         return 0;
     return kb_names_add(&o->names, &name, &o->err) != KBP_OK;
+}
+
+/* There are few: see kb_manifest_thin_captures(). */
+static int32_t on_capture(void *data, const struct kbp_object *object)
+{
+    struct orphans *o = data;
+    const struct kb_manifest *m = o->committer->manifest;
+    struct kb_name name;
+    size_t i;
+
+    if (!kb_key_name(object->key, o->prefix, o->suffix, &name) ||
+        strcmp(name.run, o->committer->next.run) >= 0)
+        return 0;
+    for (i = m->capture_count; i > 0; i--)
+        if (kb_name_compare(&m->captures[i - 1].name, &name) == 0)
+            return 0;
+    return kb_names_add(&o->names, &name, &o->err) != KBP_OK;
+}
+
+/* Remove what is listed from `after` on and `find` says nothing names. */
+static int sweep_objects(struct orphans *o, const char *after,
+                         kbp_object_fn find,
+                         char *(*key_of)(const char *backup_id,
+                                         const struct kb_name *name),
+                         struct kbp_error *err)
+{
+    struct kb_store_session *store = o->committer->store;
+    const char *id = o->committer->manifest->backup_id;
+    size_t i;
+    int rc = kb_store_list(store, o->prefix, after, 0, find, o, err);
+
+    if (rc == KBP_OK && o->err.status != KBP_OK)
+        rc = kb_fail_nomem(err, "what an earlier run left");
+    for (i = 0; i < o->names.count && rc == KBP_OK; i++) {
+        char *key = key_of(id, &o->names.items[i]);
+
+        rc = key ? kb_store_remove(store, key, err)
+                 : kb_fail_nomem(err, "a key");
+        free(key);
+    }
+    return rc;
 }
 
 /*
@@ -207,28 +249,27 @@ static int32_t on_segment(void *data, const struct kbp_object *object)
 static void sweep(struct kb_committer *c, const char *run_before)
 {
     const char *id = c->manifest->backup_id;
-    struct orphans o = {.committer = c, .hint = c->manifest->segment_count};
+    struct orphans o = {
+        .committer = c, .suffix = ".kbs", .hint = c->manifest->segment_count};
+    struct orphans g = {.committer = c, .suffix = ".json"};
     struct kbp_error err = KB_ERR_INIT;
     char *prefix = kb_key_segment_prefix(id);
+    char *groups = kb_key_groups_prefix(id);
     char *after = kb_asprintf("%s%s", prefix ? prefix : "", run_before);
     char *all = kb_asprintf("%s/", id);
     uint64_t removed = 0;
-    size_t i;
     int rc = KBP_OK;
 
     kb_err_clear(&o.err);
+    kb_err_clear(&g.err);
     o.prefix = prefix;
-    if (!prefix || !after || !all)
+    g.prefix = groups;
+    if (!prefix || !groups || !after || !all)
         rc = kb_fail_nomem(&err, "a key");
     if (rc == KBP_OK)
-        rc = kb_store_list(c->store, prefix, after, 0, on_segment, &o, &err);
-    for (i = 0; i < o.names.count && rc == KBP_OK; i++) {
-        char *key = kb_key_segment(id, &o.names.items[i]);
-
-        rc = key ? kb_store_remove(c->store, key, &err)
-                 : kb_fail_nomem(&err, "a key");
-        free(key);
-    }
+        rc = sweep_objects(&o, after, on_segment, kb_key_segment, &err);
+    if (rc == KBP_OK)
+        rc = sweep_objects(&g, NULL, on_capture, kb_key_groups, &err);
     if (rc == KBP_OK)
         rc = kb_store_sweep(c->store, all, SWEEP_AGE_MS, &removed, &err);
     if (rc != KBP_OK)
@@ -238,7 +279,9 @@ static void sweep(struct kb_committer *c, const char *run_before)
                 "not committed",
                 o.names.count);
     kb_names_release(&o.names);
+    kb_names_release(&g.names);
     free(prefix);
+    free(groups);
     free(after);
     free(all);
 }
@@ -399,6 +442,24 @@ static int remove_folded(struct kb_committer *c, struct kbp_error *err)
     return rc;
 }
 
+/* What the fold doesn't name any more; what is left, the next run sweeps. */
+static int remove_thinned(struct kb_committer *c, struct kbp_error *err)
+{
+    struct kb_names *names = &c->manifest->log->thinned;
+    size_t i;
+    int rc = KBP_OK;
+
+    for (i = 0; i < names->count && rc == KBP_OK; i++) {
+        char *key = kb_key_groups(c->manifest->backup_id, &names->items[i]);
+
+        rc = key ? kb_store_remove(c->store, key, err)
+                 : kb_fail_nomem(err, "a key");
+        free(key);
+    }
+    names->count = 0;
+    return rc;
+}
+
 int kb_fold(struct kb_committer *c, struct kbp_error *err)
 {
     struct kb_manifest_log *log = c->manifest->log;
@@ -415,6 +476,7 @@ int kb_fold(struct kb_committer *c, struct kbp_error *err)
     if (rc != KBP_OK)
         return rc;
     forget_runs(c->manifest);
+    rc = kb_manifest_thin_captures(c->manifest, &log->thinned, err);
     /* Entries of runs before the newest are folded all, or void. */
     for (i = 0; i < log->applied.count && rc == KBP_OK; i++)
         if (strcmp(log->applied.items[i].run, newest) == 0)
@@ -430,6 +492,8 @@ int kb_fold(struct kb_committer *c, struct kbp_error *err)
         c->folds++;
         c->bytes_written += bytes.len;
         rc = remove_folded(c, err);
+        if (rc == KBP_OK)
+            rc = remove_thinned(c, err);
     }
     kb_doc_release(&doc);
     kb_buf_release(&bytes);

@@ -232,6 +232,7 @@ void kb_manifest_free(struct kb_manifest *m)
     if (m->log) {
         kb_names_release(&m->log->applied);
         kb_names_release(&m->log->removable);
+        kb_names_release(&m->log->thinned);
         free(m->log->etag);
     }
     free(m->log);
@@ -527,6 +528,33 @@ int kb_manifest_add_capture(struct kb_manifest *m,
     captures[at] = *capture;
     m->capture_count++;
     return KBP_OK;
+}
+
+int kb_manifest_thin_captures(struct kb_manifest *m, struct kb_names *gone,
+                              struct kbp_error *err)
+{
+    static const int64_t hour = 3600000;
+    static const int64_t day = 24 * hour;
+    size_t count = m->capture_count;
+    size_t to = 0;
+    size_t i;
+    int rc = KBP_OK;
+
+    for (i = 0; i < count; i++) {
+        const struct kb_group_capture *c = &m->captures[i];
+        int64_t age = m->captures[count - 1].captured_ms - c->captured_ms;
+        int64_t step = age > 31 * day ? day : hour;
+
+        if (rc == KBP_OK && age > day && c->captured_ms >= 0 &&
+            c->captured_ms / step == m->captures[i + 1].captured_ms / step) {
+            rc = kb_names_add(gone, &c->name, err);
+            if (rc == KBP_OK)
+                continue;
+        }
+        m->captures[to++] = *c;
+    }
+    m->capture_count = to;
+    return rc;
 }
 
 const struct kb_group_capture *kb_manifest_capture(const struct kb_manifest *m,

@@ -35,6 +35,7 @@ const char *kb_marks_newest(const struct kb_names *marks);
 struct kb_manifest_log {
     struct kb_names applied;   /* marks: what the model has of the log */
     struct kb_names removable; /* objects to remove after the next fold */
+    struct kb_names thinned;   /* captures that the next fold doesn't name */
     char *etag;                /* of manifest.json; NULL: there is none */
     uint64_t folded_bytes;
     uint64_t log_bytes;
@@ -81,6 +82,13 @@ int kb_run_add_reason(struct kb_run *run, const char *topic, int32_t partition,
 int kb_manifest_add_capture(struct kb_manifest *m,
                             const struct kb_group_capture *capture,
                             struct kbp_error *err);
+/*
+ * Forget captures of groups that nobody needs so closely any more; their names
+ * are added to `gone`.  Of the newest one's last day all stay, of the 30 days
+ * before it the last of each hour, and of all time the last of each day.
+ */
+int kb_manifest_thin_captures(struct kb_manifest *m, struct kb_names *gone,
+                              struct kbp_error *err);
 /* Replace *text by a copy, or NULL. */
 int kb_set_text(char **text, const char *value, struct kbp_error *err);
 

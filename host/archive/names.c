@@ -153,6 +153,11 @@ char *kb_key_segment_prefix(const char *backup_id)
     return kb_asprintf("%s/segments/", backup_id);
 }
 
+char *kb_key_groups_prefix(const char *backup_id)
+{
+    return kb_asprintf("%s/groups/", backup_id);
+}
+
 char *kb_key_segment(const char *backup_id, const struct kb_name *name)
 {
     char text[KB_NAME_TEXT];

@@ -51,6 +51,7 @@ char *kb_key_log_prefix(const char *backup_id);
 char *kb_key_log(const char *backup_id, const struct kb_name *name);
 char *kb_key_segment_prefix(const char *backup_id);
 char *kb_key_segment(const char *backup_id, const struct kb_name *name);
+char *kb_key_groups_prefix(const char *backup_id);
 char *kb_key_groups(const char *backup_id, const struct kb_name *name);
 char *kb_key_lease(const char *backup_id);
 

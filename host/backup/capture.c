@@ -140,6 +140,41 @@ static int add_group(struct kb_engine *engine, struct kb_groups *groups,
     return rc;
 }
 
+static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+
+    while (len-- > 0)
+        hash = (hash ^ *at++) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* Of all there is to say of them, in whatever order brokers list them. */
+static uint64_t hash_of(const struct kb_groups *groups)
+{
+    uint64_t sum = groups->count + 1;
+    size_t g;
+    size_t i;
+
+    for (g = 0; g < groups->count; g++) {
+        const struct kb_captured_group *group = &groups->items[g];
+        uint64_t one = mix(UINT64_C(14695981039346656037), group->name,
+                           strlen(group->name) + 1);
+
+        for (i = 0; i < group->count; i++) {
+            const struct kb_captured_offset *o = &group->offsets[i];
+            const char *metadata = o->metadata ? o->metadata : "";
+
+            one = mix(one, o->topic, strlen(o->topic) + 1);
+            one = mix(one, &o->partition, sizeof o->partition);
+            one = mix(one, &o->offset, sizeof o->offset);
+            one = mix(one, metadata, strlen(metadata) + 1);
+        }
+        sum += one;
+    }
+    return sum;
+}
+
 static int store(struct kb_engine *engine, const struct kb_groups *groups,
                  struct kbp_error *err)
 {
@@ -185,7 +220,13 @@ int kb_capture_groups(struct kb_engine *engine, struct kbp_error *err)
             rc = add_group(engine, &groups, names[i], err);
     }
     if (rc == KBP_OK && i == count) {
-        rc = store(engine, &groups, err);
+        uint64_t hash = hash_of(&groups);
+
+        /* A run has one of its own in any case. */
+        if (engine->group_seq == 0 || hash != engine->groups_hash)
+            rc = store(engine, &groups, err);
+        if (rc == KBP_OK)
+            engine->groups_hash = hash;
         engine->report->groups = groups.count;
     }
     for (i = 0; i < count; i++)

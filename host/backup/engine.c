@@ -15,9 +15,6 @@
 /* How long the main thread sleeps when nothing is given back. */
 #define TICK_MS 100
 
-/* Continuous: how often groups' offsets are captured. */
-#define GROUPS_MS 300000
-
 /* Continuous: the pause before the run is begun anew after a failure. */
 #define AGAIN_FIRST_MS 2000
 #define AGAIN_MAX_MS 60000
@@ -89,7 +86,8 @@ static int periodic(struct kb_engine *engine, struct kbp_error *err)
         return rc;
     if (backup->consumer_group_snapshot &&
         kb_left_ms(engine->next_groups_ms) == 0) {
-        engine->next_groups_ms = kb_deadline_ms(GROUPS_MS);
+        engine->next_groups_ms =
+            kb_deadline_ms(backup->consumer_group_interval_ms);
         rc = kb_capture_groups(engine, err);
     }
     if (rc == KBP_OK && kb_left_ms(engine->next_discovery_ms) == 0) {
@@ -117,7 +115,7 @@ static int drive(struct kb_engine *engine, struct kbp_error *err)
     /* Groups first, then the ends: what they committed is within them. */
     if (backup->consumer_group_snapshot)
         rc = kb_capture_groups(engine, err);
-    engine->next_groups_ms = kb_deadline_ms(GROUPS_MS);
+    engine->next_groups_ms = kb_deadline_ms(backup->consumer_group_interval_ms);
     engine->next_discovery_ms = kb_deadline_ms(backup->discovery_interval_ms);
     engine->next_commit_ms = kb_deadline_ms(commit_ms(engine));
     if (rc == KBP_OK)

@@ -47,6 +47,7 @@ struct kb_engine {
     bool cluster_known;            /* its id was committed */
     bool looked_for_gone;
     uint32_t group_seq;
+    uint64_t groups_hash; /* of what the last capture holds */
 
     struct kb_pipe pipe;
     bool pipe_started;

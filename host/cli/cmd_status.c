@@ -128,6 +128,7 @@ static int run(struct kb_program *program)
     bool watch = kb_args_times(&program->args, "watch") > 0;
     struct kbp_error err = KB_ERR_INIT;
     int64_t pause_ms = 2000;
+    bool looked = false;
     int64_t seconds;
     int status;
 
@@ -145,6 +146,13 @@ static int run(struct kb_program *program)
             (void)fputs("\033[H\033[2J", stdout);
         status = show(program, &err);
         (void)fflush(stdout);
+        /* Who watches wants to see when the store is there again. */
+        if (watch && status && looked && kb_may_retry(status)) {
+            kb_log_err(KBP_LOG_WARN, "status", &err);
+            kb_err_clear(&err);
+            status = KBP_OK;
+        }
+        looked |= !status;
     } while (watch && !status && !kb_stop_sleep(&program->stop, pause_ms));
     return status ? kb_program_fail("status", &err) : KB_EXIT_OK;
 }
@@ -155,7 +163,8 @@ static const struct kb_flag flags[] = {
     {.name = "watch", .letter = 'w', .help = "show it again and again"},
     {.name = "interval",
      .value = "SECONDS",
-     .help = "how often; 2 when absent"},
+     .help = "how often; 2 when absent. Each look reads the manifest: rarely, "
+             "where the store bills requests"},
     KB_FLAG_FORMAT("text|json|yaml")};
 
 static const struct kb_example examples[] = {

@@ -169,6 +169,7 @@ struct kb_backup_settings {
     struct kb_strings internal_topics; /* narrows, unless empty */
     bool consumer_group_snapshot;
     bool consumer_groups_asked;                /* the key above was written */
+    int64_t consumer_group_interval_ms;        /* continuous */
     struct kb_strings consumer_groups_include; /* globs; empty: all */
     struct kb_strings consumer_groups_exclude;
     bool require_topic_configs;

@@ -211,6 +211,15 @@ static const struct kb_key backup_keys[] = {
              "reference's default is false). Where it is written, or groups "
              "are named, a snapshot without them is incomplete (exit code 3); "
              "else that is a warning"},
+    {.name = "consumer_group_interval",
+     .type = KB_KEY_MS,
+     .at = BACKUP(consumer_group_interval_ms),
+     .default_text = "5m",
+     .min = 100,
+     .max = 86400000,
+     .help = "continuous: how often; offsets that are the same as last time "
+             "aren't stored again, and old captures are thinned out: one an "
+             "hour after a day, one a day after a month"},
     {.name = "consumer_groups",
      .type = KB_KEY_SECTION,
      .at = BACKUP(consumer_groups_include),

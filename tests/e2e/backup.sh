@@ -394,6 +394,29 @@ store_has() { # ID RECORDS
     [ -d "$KB_WORK/store/$1" ] && [ "$(reads "$1" 'd[-1]["records"]')" = "$2" ]
 }
 
+case_group_offsets_that_stay_are_captured_once() {
+    load followed 1 0 100
+    client commit -b "$(kafka_addr k)" follower followed:0=10
+    backup_yaml "$KB_WORK/follow.yaml" id=follow broker="$(kafka_addr k)" \
+        include=followed continuous=true consumer_group_interval=200ms \
+        commit_interval=200ms discovery_interval=200ms
+    kb_start follow backup -c "$KB_WORK/follow.yaml" -f json
+    wait_until 30 captures 1 || fail "no capture"
+    client commit -b "$(kafka_addr k)" follower followed:0=20
+    wait_until 30 captures 2 || fail "no capture of what was committed since"
+    sleep 2 # ten times the interval
+    assert_eq "captures" 2 \
+        "$(find "$KB_WORK/store/follow/groups" -name '*.json' | wc -l)"
+    proc_signal follow TERM
+    kb_end_with "$KB_INTERRUPTED" follow 20
+    validate_deep follow
+}
+
+captures() { # COUNT
+    [ "$(find "$KB_WORK/store/follow/groups" -name '*.json' 2>/dev/null |
+        wc -l)" = "$1" ]
+}
+
 case_one_backup_at_a_time() {
     load held 2 0 20000
     backup_yaml "$KB_WORK/held.yaml" id=held broker="$(kafka_addr k)" \

@@ -3,7 +3,12 @@
 #include "archive_harness.h"
 
 #include <atomic>
+#include <map>
 #include <thread>
+
+extern "C" {
+#include "archive/groups.h"
+}
 
 namespace
 {
@@ -512,6 +517,58 @@ TEST(ArchiveCommit, WhatIsPendingEndsWhenItComes)
     ASSERT_EQ(KBP_OK, whole_run(store, 1));
     ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
     EXPECT_EQ(0, m.log(1, 0)->pending.end);
+}
+
+TEST(ArchiveCommit, OldCapturesAreThinnedOutAndSweptAway)
+{
+    const int64_t hour = 3600000;
+    const int64_t now = 20000 * 24 * hour + 100; // a day's beginning
+    Store store;
+    Manifest m;
+    auto capture = [&](Backup &run, uint32_t seq, int64_t at) {
+        kb_groups groups{};
+        kb_name name = run.committer.next;
+
+        name.seq = seq;
+        groups.captured_ms = at;
+        EXPECT_EQ(KBP_OK, kb_groups_write(&groups, store.session, "b", &name,
+                                          &run.err));
+        EXPECT_EQ(KBP_OK, kb_entry_groups(run.entry, &name, at, &run.err));
+    };
+
+    {
+        Backup run(store);
+        uint32_t seq = 0;
+        for (int64_t age = 100 * 24; age >= 0; age--)
+            for (int64_t part = 0; part < 3; part++)
+                capture(run, ++seq, now - age * hour + part * hour / 3);
+        ASSERT_EQ(KBP_OK, run.commit()) << run.err.text();
+        ASSERT_EQ(KBP_OK, run.end()) << run.err.text();
+        // one that a run which was killed had stored and not named
+        kb_groups groups{};
+        kb_name name = run.committer.next;
+        name.seq = seq + 1;
+        ASSERT_EQ(KBP_OK, kb_groups_write(&groups, store.session, "b", &name,
+                                          &run.err));
+    }
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    std::map<int64_t, int> days;
+    for (size_t i = 0; i < m.m->capture_count; i++) {
+        kb_groups groups{};
+
+        days[(now - m.m->captures[i].captured_ms + 24 * hour) / (24 * hour)]++;
+        EXPECT_EQ(KBP_OK, kb_groups_read(&groups, store.session, "b",
+                                         &m.m->captures[i].name, &m.err));
+        kb_groups_release(&groups);
+    }
+    EXPECT_GE(days[1], 70);  // the last day: all
+    EXPECT_EQ(24, days[10]); // an hour's last
+    EXPECT_EQ(1, days[60]);  // a day's last
+    EXPECT_EQ(now + 2 * (hour / 3),
+              m.m->captures[m.m->capture_count - 1].captured_ms);
+    EXPECT_EQ(m.m->capture_count + 1, store.keys("b/groups/").size());
+    Backup next(store); // sweeps
+    EXPECT_EQ(m.m->capture_count, store.keys("b/groups/").size());
 }
 
 TEST(ArchiveCommit, TransactionsTravelWithTheOffsets)

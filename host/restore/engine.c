@@ -258,6 +258,15 @@ static int refused(struct kb_restore_run *run, struct kbp_error *err)
         run->report->error_count > 1 ? " (and more, see above)" : "");
 }
 
+static int report_dry_run(struct kb_restore_run *run,
+                          const struct kb_topics *topics, struct kbp_error *err)
+{
+    run->report->outcome =
+        run->report->error_count ? KB_RESTORE_INVALID : KB_RESTORE_COMPLETE;
+    run->report->duration_ms = kb_wall_ms() - run->began_ms;
+    return kb_report_dry_run(run, topics, err);
+}
+
 static int dry_run(struct kb_restore_run *run, struct kb_topics *topics,
                    struct kbp_error *err)
 {
@@ -268,12 +277,7 @@ static int dry_run(struct kb_restore_run *run, struct kb_topics *topics,
         status = kb_topics_create(topics, run, true, &failed, err);
     if (status == KBP_OK && kb_groups_wanted(&run->config->restore))
         status = kb_groups_preview(run, &run->groups, err);
-    if (status != KBP_OK)
-        return status;
-    run->report->outcome =
-        run->report->error_count ? KB_RESTORE_INVALID : KB_RESTORE_COMPLETE;
-    run->report->duration_ms = kb_wall_ms() - run->began_ms;
-    return kb_report_dry_run(run, topics, err);
+    return status == KBP_OK ? report_dry_run(run, topics, err) : status;
 }
 
 /* What is to be done once it is known what is there. */
@@ -289,11 +293,11 @@ static int carry_out(struct kb_restore_run *run, struct kb_topics *topics,
 
     if (status != KBP_OK)
         return status;
-    if (!run->config->restore.dry_run) {
-        done = kb_restore_was_done(run, topics, cluster_id, what, sizeof what);
-        if (*what)
-            kb_run_warn(run, "%s", what);
-    }
+    done = kb_restore_was_done(run, topics, cluster_id, what, sizeof what);
+    if (*what)
+        kb_run_warn(run, "%s", what);
+    if (done && run->config->restore.dry_run)
+        return report_dry_run(run, topics, err);
     if (done) {
         choose_outcome(run);
         return make_reports(run, err);

@@ -359,15 +359,14 @@ static void report_left_out(const struct kb_topics *topics,
  * be rid of it again.
  */
 static int leave_out_newer(struct kb_topics *topics, struct kb_restore_run *run,
-                           struct kbp_error *err)
+                           bool *early, struct kbp_error *err)
 {
     static const char *const newer[] = {"message.timestamp.before.max.ms",
                                         "message.timestamp.after.max.ms"};
-    bool early = false;
     size_t i;
-    int status = kb_client_is_early_kraft(run->client, &early, err);
+    int status = kb_client_is_early_kraft(run->client, early, err);
 
-    for (i = 0; i < sizeof newer / sizeof *newer && early && status == KBP_OK;
+    for (i = 0; i < sizeof newer / sizeof *newer && *early && status == KBP_OK;
          i++)
         if (!leave_out(topics, NULL, newer[i],
                        "Unknown topic config name before Kafka 3.6"))
@@ -418,13 +417,20 @@ static int try_final(const struct kb_topics *topics, struct kb_restore_run *run,
 int kb_topics_create(struct kb_topics *topics, struct kb_restore_run *run,
                      bool validate_only, size_t *failed, struct kbp_error *err)
 {
-    int status = leave_out_newer(topics, run, err);
+    bool early = false;
+    bool ask = true;
+    int status = leave_out_newer(topics, run, &early, err);
     size_t i;
 
     *failed = 0;
+    if (early && validate_only) {
+        ask = false;
+        kb_run_warn(run, "whether topics can be created isn't checked: Kafka "
+                         "2.8 in KRaft mode would do it when it is asked");
+    }
     for (i = 0; i < topics->count && status == KBP_OK; i++) {
         struct kb_target_topic *topic = &topics->items[i];
-        bool again = !topic->exists;
+        bool again = ask && !topic->exists;
         int tries;
 
         for (tries = 0; again && tries < MAX_TRIES && status == KBP_OK;
@@ -442,7 +448,7 @@ int kb_topics_create(struct kb_topics *topics, struct kb_restore_run *run,
         }
         if (status == KBP_OK && !topic->exists)
             report_left_out(topics, run, topic);
-        if (status == KBP_OK && !topic->exists && validate_only)
+        if (status == KBP_OK && !topic->exists && validate_only && ask)
             status = try_final(topics, run, topic, err);
     }
     return status;

@@ -288,6 +288,8 @@ case_done_already() {
     assert_eq "outcome" complete "$(json_at "$KB_WORK/done.out" outcome)"
     assert_eq "records restored" 0 \
         "$(json_at "$KB_WORK/done.out" records_restored)"
+    kb_run 0 done1 validate-restore -c "$KB_WORK/r.yaml"
+    assert_contains "the dry run" "$KB_WORK/done1.err" "there is nothing to do"
     assert_matches "the log" "$KB_WORK/done.err" \
         "was done on .*: 2000 records in 2 partitions.*nothing to do"
     client compare -b "$b" --min 2000 timed=done.timed

@@ -172,6 +172,11 @@ case_kafka_2_8() {
     b=$(kafka_addr k28)
     archive configs-28 partitions=1 records=100 time=now \
         config=cleanup.policy=compact,retention.ms=86400000,message.timestamp.after.max.ms=3600000
+    config configs-28 "$b" >"$KB_WORK/configs-28.yaml"
+    # it would create them, though only asked whether it could
+    kb_run 0 dry-28 validate-restore -c "$KB_WORK/configs-28.yaml"
+    client topics -b "$b" >"$KB_WORK/topics"
+    assert_lacks "topics after a dry run" "$KB_WORK/topics" configs-28
     start configs-28 "$b"
     finish 0
     client configs -b "$b" configs-28 >"$KB_WORK/configs"
@@ -418,7 +423,7 @@ case_disk_of_the_broker_full() {
     kafka_start d
     archive disk-b partitions=4 records=60000 time="$OLD" batch=100
     start disk-b "$(kafka_addr d)" "rate_limit_bytes_per_sec: 8MB"
-    proc_wait_gone d 60 || fail "the broker takes more than its disk has"
+    proc_wait_gone d 120 || fail "the broker takes more than its disk has"
     running || fail "the restore ended, too"
     grow_disk "$dir" 256
     kafka_restart d kill

@@ -123,7 +123,7 @@ void AddBatch(Archive &a, int32_t partition, int64_t count, Position &at,
             next++;
         record.offset = next;
         record.timestamp = time + at.record * step;
-        if (keyless && at.record % keyless == 0) {
+        if (keyless && (at.record + 1) % keyless == 0) {
             record.key_len = -1;
         } else {
             record.key = Bytes(key);

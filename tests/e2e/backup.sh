@@ -595,8 +595,15 @@ case_a_partition_without_a_leader_is_named() {
     kafka_stop d3 || true
 }
 
+# bytes_out NODE: what a broker has sent to consumers, as it counts itself
+bytes_out() {
+    client jmx "$(proc_pid "$1")" \
+        kafka.server:type=BrokerTopicMetrics,name=BytesOutPerSec Count |
+        cut -f2
+}
+
 case_a_replica_in_the_same_rack_is_read() {
-    local i addr
+    local i addr bytes before=() after=()
     kafka_cluster r "$KAFKA_4" 3 \
         replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector
     for i in 1 2 3; do kafka_set r$i broker.rack=rack$i; done
@@ -608,8 +615,20 @@ case_a_replica_in_the_same_rack_is_read() {
     # `connection` is the source's
     sed -i 's/^source:/source:\n  connection: {client_rack: rack2}/' \
         "$KB_WORK/racked.yaml"
+    for i in 1 2 3; do before[i]=$(bytes_out r$i); done
     KB_TIMEOUT=60 kb_run 0 racked backup -c "$KB_WORK/racked.yaml" -f json
+    for i in 1 2 3; do after[i]=$(bytes_out r$i); done
     assert_eq "records" 30000 "$(of racked 'd["records"]')"
+    bytes=$(of racked 'd["bytes"]')
+    note "$bytes bytes; brokers sent $((after[1] - before[1]))," \
+        "$((after[2] - before[2])), $((after[3] - before[3]))"
+    # Each leads two of six partitions: all came from one that leads a third.
+    assert_at_least "bytes from the replica in the rack" "$bytes" \
+        $((after[2] - before[2]))
+    for i in 1 3; do
+        assert_at_most "bytes from r$i" $((bytes / 20)) \
+            $((after[i] - before[i]))
+    done
     kafka_stop r1 || true
     kafka_stop r2 || true
     kafka_stop r3 || true

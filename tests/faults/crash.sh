@@ -91,6 +91,45 @@ case_backup() {
     assert_at_least "kills that hit a running backup" $((ROUNDS / 2)) $killed
 }
 
+# A continuous backup, killed again and again while records keep coming: each
+# one is there once in the end.
+case_backup_continuous() {
+    local b i loader rounds=${KB_CRASH_CONTINUOUS:-5} records=12000
+    RANDOM=$(((SEED + 2) % 32768))
+    b=$(kafka_addr k)
+    client load -b "$b" stream --partitions 3 --records 100 --batch 10
+    backup_yaml "$KB_WORK/c.yaml" id=stream broker="$b" include=stream \
+        continuous=true commit_interval=100ms segment_max_interval_ms=100ms \
+        segment_max_bytes=50KiB discovery_interval=300ms poll_interval_ms=50 \
+        storage="lease_ttl: 2s"
+    client load -b "$b" stream --partitions 3 --start 100 --batch 10 \
+        --records $((records - 100)) --rate 2000 >"$KB_WORK/load.out" 2>&1 &
+    loader=$!
+    for ((i = 1; i <= rounds; i++)); do
+        kb_killed "c$i" "$(random_ms 200 4000)" backup -c "$KB_WORK/c.yaml"
+        [ -n "$KB_WAS_KILLED" ] || fail "a continuous run ended by itself"
+        if compgen -G "$KB_WORK/store/stream/*" >/dev/null; then
+            kb_run 0 "v$i" validate --deep -p "$KB_WORK/store" -b stream
+        fi
+    done
+    wait $loader || { cat "$KB_WORK/load.out" >&2; fail "the load failed"; }
+    kb_start stream backup -c "$KB_WORK/c.yaml"
+    wait_until 60 stored_records stream $((records * 3)) || {
+        kb_show stream
+        fail "not all came: $(json_at "$KB_WORK/described.json" summary records)"
+    }
+    proc_signal stream TERM
+    kb_end_with $KB_INTERRUPTED stream 30
+    validate_deep stream
+    read_by_document stream
+    restore_yaml "$KB_WORK/r.yaml" id=stream broker="$b" create_topics=true \
+        map=stream=r.stream
+    kb_run 0 r restore -c "$KB_WORK/r.yaml"
+    client verify -b "$b" r.stream --records $records >"$KB_WORK/verify" 2>&1 ||
+        { cat "$KB_WORK/verify" >&2; fail "$(head -1 "$KB_WORK/verify")"; }
+    note "$rounds kills, $(cat "$KB_WORK"/c*.err | grep -c fetches) of them in a run that fetched"
+}
+
 # Restores what a killed run left: each topic is a beginning of its source.
 restore_partial() { # ID BROKER
     local topic pairs=()

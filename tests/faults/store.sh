@@ -194,16 +194,6 @@ case_disk_full() {
     rm "$KB_WORK/mounts/small"
 }
 
-stored_records() { # ID COUNT: the manifest's log says that they are there
-    kb describe -p "$KB_WORK/store" -b "$1" -f json >"$KB_WORK/d.json" \
-        2>/dev/null &&
-        python3 - "$KB_WORK/d.json" "$2" <<'PY'
-import json, sys
-d = json.load(open(sys.argv[1]))
-sys.exit(d["summary"]["records"] != int(sys.argv[2]))
-PY
-}
-
 # A disk that fails at a sync: an I/O error, not a damaged archive. What wasn't
 # committed is fetched and written again by the next run.
 case_sync_fails() {

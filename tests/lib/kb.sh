@@ -193,6 +193,13 @@ for key in sys.argv[2:]:
 print(at)' "$@"
 }
 
+# stored_records ID COUNT: so many are in the archive by its manifest
+stored_records() {
+    kb describe -p "$KB_WORK/store" -b "$1" -f json \
+        >"$KB_WORK/described.json" 2>/dev/null &&
+        [ "$(json_at "$KB_WORK/described.json" summary records)" = "$2" ]
+}
+
 # read_by_document ID: the reader that was written from the format's document
 # alone finds as many records as the program did
 read_by_document() {

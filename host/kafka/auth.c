@@ -11,7 +11,7 @@
 #include "kafka/sasl_exchange.h"
 #include "kafka/tcp.h"
 
-/* What a mechanism may take for one exchange, a token from afar included. */
+/* What a mechanism may take to log in again, a token from afar included. */
 #define LOGIN_MS 30000
 
 struct auth {
@@ -33,7 +33,9 @@ struct kb_login {
     const char *user;
     unsigned times;  /* that it was done again */
     int16_t version; /* of SaslAuthenticate; -1: to be asked */
-    bool again;      /* it is authenticated already */
+    struct kb_stop *stop;
+    int64_t deadline_ms; /* of the first exchange */
+    bool again;          /* it is authenticated already */
     int64_t began_ms;
     int64_t renew_at_ms;
 };
@@ -66,7 +68,8 @@ static void login_close(struct kb_login *login)
 }
 
 static int login_open(struct kb_security *security, const struct kb_peer *peer,
-                      struct kb_login **login, struct kbp_error *err)
+                      int64_t deadline_ms, struct kb_login **login,
+                      struct kbp_error *err)
 {
     struct auth *auth = (struct auth *)security;
     struct kb_login *made = calloc(1, sizeof *made);
@@ -85,6 +88,8 @@ static int login_open(struct kb_security *security, const struct kb_peer *peer,
     made->peer.host = made->host;
     made->peer.port = peer->port;
     made->user = peer->user;
+    made->stop = peer->stop ? peer->stop : auth->stop;
+    made->deadline_ms = deadline_ms;
     made->renew_at_ms = KB_NEVER;
     made->version = -1;
     kb_tcp_join(peer->host, peer->port, made->where, sizeof made->where);
@@ -105,8 +110,9 @@ static int begin(struct kb_login *login, struct kb_buf *out,
         .peer = &login->peer,
         .client_id = login->client_id,
         .broker = login->where,
-        .deadline_ms = kb_deadline_ms(LOGIN_MS),
-        .stop = login->auth->stop,
+        .deadline_ms =
+            login->again ? kb_deadline_ms(LOGIN_MS) : login->deadline_ms,
+        .stop = login->stop,
         .authenticate_version = login->version,
     };
     int status;

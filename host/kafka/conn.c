@@ -505,14 +505,16 @@ static int set_up(struct kb_conn *conn, int64_t deadline_ms,
                   struct kbp_error *err)
 {
     struct kb_security *security = conn->net->security;
-    struct kb_peer peer = {conn->host, conn->port, conn->net->client_id, NULL};
+    struct kb_peer peer = {conn->host, conn->port, conn->net->client_id, NULL,
+                           conn->net->stop};
     int rc = KBP_OK;
 
     if (security && security->ops->wrap)
         rc = security->ops->wrap(security, &peer, &conn->stream, deadline_ms,
                                  err);
     if (rc == KBP_OK && security && security->ops->login_open)
-        rc = security->ops->login_open(security, &peer, &conn->login, err);
+        rc = security->ops->login_open(security, &peer, deadline_ms,
+                                       &conn->login, err);
     if (rc == KBP_OK && conn->login)
         rc = run_login(conn, deadline_ms, err);
     if (rc == KBP_OK)

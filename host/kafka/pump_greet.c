@@ -210,7 +210,8 @@ static int log_in(struct kb_pump *pump, int64_t deadline_ms,
                   struct kbp_error *err)
 {
     const struct kb_pump_options *o = pump->options;
-    struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka"};
+    struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka",
+                           o->net->stop};
     const struct kb_security_ops *ops;
     struct kb_buf out = KB_BUF_INIT;
     struct kb_buf in = KB_BUF_INIT;
@@ -219,7 +220,8 @@ static int log_in(struct kb_pump *pump, int64_t deadline_ms,
     if (!pump->security || !pump->security->ops->login_open)
         return KBP_OK;
     ops = pump->security->ops;
-    status = ops->login_open(pump->security, &peer, &pump->login, err);
+    status =
+        ops->login_open(pump->security, &peer, deadline_ms, &pump->login, err);
     if (status != KBP_OK)
         return status;
     kb_login_versions_known(pump->login, pump->authenticate);

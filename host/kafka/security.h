@@ -16,7 +16,8 @@ struct kb_peer {
     const char *host; /* as advertised: certificates and tickets are for it */
     uint16_t port;
     const char *client_id;
-    const char *user; /* who sends requests over it, for the log; or NULL */
+    const char *user;     /* who sends requests over it, for the log; or NULL */
+    struct kb_stop *stop; /* ends what the connection waits for; or NULL */
 };
 
 struct kb_security;
@@ -32,9 +33,13 @@ struct kb_security_ops {
                 struct kb_stream **stream, int64_t deadline_ms,
                 struct kbp_error *err);
 
-    /* Begin an exchange for a new connection. NULL: no SASL. */
+    /*
+     * Begin an exchange for a new connection, which has until `deadline_ms`;
+     * the peer's stop outlives it.  NULL: no SASL.
+     */
     int (*login_open)(struct kb_security *security, const struct kb_peer *peer,
-                      struct kb_login **login, struct kbp_error *err);
+                      int64_t deadline_ms, struct kb_login **login,
+                      struct kbp_error *err);
 
     /*
      * One step: `in` is the frame that came, behind its length (NULL at the

@@ -482,7 +482,8 @@ struct FakeSecurity {
 
 FakeSecurity *fake_security;
 
-int FakeOpen(kb_security *, const kb_peer *peer, kb_login **login, kbp_error *)
+int FakeOpen(kb_security *, const kb_peer *peer, int64_t, kb_login **login,
+             kbp_error *)
 {
     EXPECT_STREQ("kafka-1", peer->host);
     *login = (kb_login *)fake_security;

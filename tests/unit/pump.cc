@@ -11,6 +11,8 @@
 
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -99,6 +101,7 @@ class Broker
 
     ~Broker()
     {
+        deaf = false;
         (void)shutdown(fd_, SHUT_RDWR);
         accepter_.join();
         for (auto &server : servers_)
@@ -114,6 +117,7 @@ class Broker
     std::atomic<unsigned> accepted{0};
     std::atomic<unsigned> logins{0};
     std::atomic<unsigned> early{0}; // requests in the middle of a login
+    std::atomic<bool> deaf{false};  // takes no more requests
 
   private:
     void accept_all()
@@ -150,6 +154,10 @@ class Broker
                 body = be16(good ? 0 : 58) +
                        (good ? be16(0xffff) : str16("no such user")) + be32(0) +
                        be32(0) + be32(session_ms_);
+            } else if (deaf) {
+                while (deaf)
+                    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                break;
             } else {
                 if (logging_in)
                     early++;
@@ -274,6 +282,20 @@ class Pump : public ::testing::Test
             (void)shutdown(fd, SHUT_RDWR);
         sender.join();
         return ok;
+    }
+
+    // Threads of pumps that are there.
+    static unsigned pumps()
+    {
+        unsigned count = 0;
+
+        for (auto &task :
+             std::filesystem::directory_iterator("/proc/self/task")) {
+            std::string name;
+            std::getline(std::ifstream(task.path() / "comm"), name);
+            count += name == "kb-pump";
+        }
+        return count;
     }
 
     void hang_up(int fd)
@@ -421,6 +443,28 @@ TEST_F(Pump, EndsAtOnceWhenTheClientHangsUp)
     kb_pump_set_free(set);
     set = nullptr;
     EXPECT_LT(kb_now_ms() - began, 2000);
+}
+
+// A broker that takes nothing, and a client that gives up: the pump holds as
+// much as it can, and must neither wait for the broker nor spin.
+TEST_F(Pump, EndsWhenTheClientGivesUpOnABrokerThatTakesNothing)
+{
+    Broker broker(0);
+    std::string body(60000, 'x');
+
+    open("alice-secret");
+    int fd = dial(broker.node());
+    struct timeval limit = {0, 300000};
+    ASSERT_EQ(greet(fd), 0);
+    broker.deaf = true;
+    ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), 0);
+    for (int i = 0; i < 10000 && send_all(fd, request(3, 7, body)); i++)
+        ;
+    ASSERT_EQ(pumps(), 1u);
+    hang_up(fd);
+    for (int i = 0; i < 50 && pumps() > 0; i++)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    EXPECT_EQ(pumps(), 0u);
 }
 
 TEST_F(Pump, CarriesManyConnectionsThatOpenAndClose)

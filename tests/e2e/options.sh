@@ -431,7 +431,7 @@ case_checkpoint_in_a_folder() {
     assert_eq "what is of it in the store" "" \
         "$(grep -rl ck.timed "$KB_WORK/store/all/restores" 2>/dev/null || true)"
     kb_run 0 ck4 restore -c "$KB_WORK/ck.yaml"
-    assert_contains "the log" "$KB_WORK/ck4.err" "done already"
+    assert_contains "the log" "$KB_WORK/ck4.err" "there is nothing to do"
     touch "$KB_WORK/afile"
     sed -i "s|$folder|$KB_WORK/afile|" "$KB_WORK/ck.yaml"
     kb_run $KB_FAILED ck5 restore -c "$KB_WORK/ck.yaml"

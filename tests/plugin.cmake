@@ -7,9 +7,11 @@ kb_unit_test(plugin_codec LINKS kb_plugin)
 kb_unit_test(plugin_storage LINKS kb_plugin)
 kb_unit_test(storage_retry LINKS kb_plugin)
 
-# Its write() and fsync() stand in for libc's in the plugin it loads.
 kb_unit_test(storage_filesystem LINKS kb_plugin)
-set_target_properties(test_storage_filesystem PROPERTIES ENABLE_EXPORTS ON)
+
+# Its write() and fsync() stand in for libc's in the plugin it loads.
+kb_unit_test(storage_disk LINKS kb_plugin)
+set_target_properties(test_storage_disk PROPERTIES ENABLE_EXPORTS ON)
 
 add_subdirectory(museum)
 kb_unit_test(plugin_museum LINKS kb_plugin)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -132,29 +133,39 @@ static int hmac(const void *key, size_t key_len, const char *text,
 }
 
 /* The key that is derived for a day, region and service signs `text`. */
-static int sign(const struct kb_sigv4_request *req,
-                const struct kb_aws_keys *keys, const char *date,
-                const char *text, char hex[65])
+static int32_t sign(const struct kb_sigv4_request *req,
+                    const struct kb_aws_keys *keys, const char *date,
+                    const char *text, char hex[65], struct kbp_error *err)
 {
     unsigned char a[HASH], b[HASH];
     struct kb_text first;
+    int32_t status;
     char day[9];
-    int ok;
 
     memcpy(day, date, 8);
     day[8] = '\0';
     kb_text_init(&first, 4096);
     kb_text_puts(&first, "AWS4");
     kb_text_puts(&first, keys->secret_key);
-    ok = first.status == KBP_OK && hmac(first.bytes, first.len, day, a) &&
-         hmac(a, HASH, req->region, b) && hmac(b, HASH, req->service, a) &&
-         hmac(a, HASH, "aws4_request", b) && hmac(b, HASH, text, a);
-    if (ok)
+    status = first.status;
+    if (status != KBP_OK) {
+        status = kbp_fail(err, status, 0,
+                          status == KBP_ERR_NOMEM
+                              ? "no memory for a signature"
+                              : "the secret access key is too long");
+    } else if (hmac(first.bytes, first.len, day, a) &&
+               hmac(a, HASH, req->region, b) &&
+               hmac(b, HASH, req->service, a) &&
+               hmac(a, HASH, "aws4_request", b) && hmac(b, HASH, text, a)) {
         to_hex(a, hex);
+    } else {
+        ERR_clear_error(); /* or the thread's next user takes it for its own */
+        status = kbp_fail(err, KBP_ERR_INTERNAL, 0, "OpenSSL can't sign");
+    }
     kb_text_release(&first);
     explicit_bzero(a, sizeof a);
     explicit_bzero(b, sizeof b);
-    return ok;
+    return status;
 }
 
 /* Fill in all of `out` but the query, which is the canonical one. */
@@ -195,8 +206,9 @@ static int32_t compute(const struct kb_sigv4_request *req,
         headers.status != KBP_OK || to_sign.status != KBP_OK)
         status = kbp_fail(err, KBP_ERR_NOMEM, 0,
                           "no memory for a signature, or too much to sign");
-    else if (!sign(req, keys, out->date, kb_text_str(&to_sign), out->signature))
-        status = kbp_fail(err, KBP_ERR_INTERNAL, 0, "OpenSSL can't sign");
+    else
+        status = sign(req, keys, out->date, kb_text_str(&to_sign),
+                      out->signature, err);
     kb_text_release(&canonical);
     kb_text_release(&names);
     kb_text_release(&headers);

@@ -95,8 +95,7 @@ static int32_t scram_session_open(struct kbp_sasl *sasl,
         return kbp_fail(err, KBP_ERR_NOMEM, 0, "no memory");
     if (RAND_bytes(raw, sizeof raw) != 1) {
         free(s);
-        return kbp_fail(err, KBP_ERR_INTERNAL, 0,
-                        "OpenSSL has no random bytes");
+        return kb_scram_openssl_failed("give random bytes", err);
     }
     kb_text_init(&nonce, 64);
     kb_base64_encode(&nonce, KB_BASE64_STD, raw, sizeof raw);

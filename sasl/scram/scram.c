@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/hmac.h>
 
 #include "../common/sasl_base64.h"
@@ -210,6 +211,19 @@ static int prove(struct kb_scram *scram, const char *password,
     return ok;
 }
 
+int32_t kb_scram_openssl_failed(const char *what, struct kbp_error *err)
+{
+    int32_t status = KBP_ERR_INTERNAL;
+    unsigned long code;
+
+    while ((code = ERR_get_error()) != 0)
+        if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+            status = KBP_ERR_NOMEM;
+    ERR_clear_error(); /* the texts, too */
+    return kbp_fail(err, status, 0, "OpenSSL can't %s%s", what,
+                    status == KBP_ERR_NOMEM ? ": no memory" : "");
+}
+
 int32_t kb_scram_final(struct kb_scram *scram, const char *password,
                        const void *in, size_t in_len, struct kb_text *out,
                        struct kbp_error *err)
@@ -239,8 +253,7 @@ int32_t kb_scram_final(struct kb_scram *scram, const char *password,
     if (auth.status != KBP_OK || out->status != KBP_OK)
         status = kbp_fail(err, KBP_ERR_NOMEM, 0, "no memory");
     else if (!prove(scram, password, &first, &auth, proof))
-        status = kbp_fail(err, KBP_ERR_INTERNAL, 0,
-                          "OpenSSL can't compute the proof");
+        status = kb_scram_openssl_failed("compute the proof", err);
     kb_text_release(&auth);
     if (status == KBP_OK) {
         kb_text_puts(out, ",p=");

@@ -43,4 +43,11 @@ int32_t kb_scram_final(struct kb_scram *scram, const char *password,
 int32_t kb_scram_verify(const struct kb_scram *scram, const void *in,
                         size_t in_len, struct kbp_error *err);
 
+/*
+ * Fill in `err` for what OpenSSL couldn't do, KBP_ERR_NOMEM or
+ * KBP_ERR_INTERNAL, and empty its queue of errors, which the thread's next
+ * user of OpenSSL would take for its own.
+ */
+int32_t kb_scram_openssl_failed(const char *what, struct kbp_error *err);
+
 #endif

@@ -42,9 +42,11 @@ static const void *bound_get_service(const struct kbp_host *host,
 const struct kbp_host *kb_bound_host(struct kb_bound *bound,
                                      const struct kbp_host *real, int64_t ms)
 {
+    int64_t half = real->time_left_ms(real) / 2;
+
     memset(bound, 0, sizeof *bound);
     bound->real = real;
-    bound->end_ms = kb_mono_ms() + ms;
+    bound->end_ms = kb_mono_ms() + (ms < half ? ms : half);
     bound->host.struct_size = sizeof bound->host;
     bound->host.abi_major = real->abi_major;
     bound->host.abi_minor = real->abi_minor;

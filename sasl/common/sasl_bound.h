@@ -20,7 +20,8 @@ struct kb_bound {
 };
 
 /*
- * A host like `real`, for which the call in progress has at most `ms` left.
+ * A host like `real`, for which the call in progress has at most `ms` left, and
+ * half of what `real` has, so that something can be done when it has failed.
  * Good for as long as `bound` and `real` are.  [any]
  */
 const struct kbp_host *kb_bound_host(struct kb_bound *bound,

@@ -15,6 +15,8 @@
 #define UNKNOWN_LIFE_MS 60000
 /* A kept token with less left than this is not used when renewal fails. */
 #define LAST_USE_MS 5000
+/* A program may take that long to start, and to ask in its turn. */
+#define COMMAND_HURRY_MS (4 * KB_HURRY_MS)
 
 /* ---- settings ------------------------------------------------------------ */
 
@@ -299,6 +301,7 @@ static int32_t get_kept(struct kb_token_source *s, const struct kbp_host *host,
     int32_t status = kb_gate_enter(&s->gate, host, err);
     const struct kbp_host *hurried = host;
     struct kb_bound bound;
+    int64_t hurry = s->command ? COMMAND_HURRY_MS : KB_HURRY_MS;
     int64_t now, spare; /* for how long the old one may still be used */
 
     if (status != KBP_OK)
@@ -306,8 +309,7 @@ static int32_t get_kept(struct kb_token_source *s, const struct kbp_host *host,
     now = kb_mono_ms();
     spare = s->kept.len ? s->kept_end_ms - LAST_USE_MS - now : 0;
     if (spare > 0)
-        hurried = kb_bound_host(&bound, host,
-                                spare < KB_HURRY_MS ? spare : KB_HURRY_MS);
+        hurried = kb_bound_host(&bound, host, spare < hurry ? spare : hurry);
     if (!s->kept.len || now >= s->kept_renew_ms)
         status = fetch(s, hurried, err);
     if (status != KBP_OK && status != KBP_ERR_CANCELLED && spare > 0) {

@@ -7,7 +7,8 @@
  * endpoint, is kept until half of its life is over: so the next handshake has
  * one that outlives what is in use, and a source that is down or silent for a
  * while does no harm, as then the old one is used up to its end: an attempt to
- * renew it has KB_HURRY_MS, and the next one comes after a pause.
+ * renew it has KB_HURRY_MS (a command more), and the next one comes after a
+ * pause.
  */
 #ifndef KB_OAUTH_TOKEN_H
 #define KB_OAUTH_TOKEN_H

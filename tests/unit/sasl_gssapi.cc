@@ -347,6 +347,29 @@ class GssSource : public SaslGssapi
             kb_gss_give_back(&source, cred);
         return cred;
     }
+    /* Whether a broker takes what comes of them. */
+    bool works(struct kb_gss_cred *cred)
+    {
+        gss_buffer_desc text = {17, const_cast<char *>("kafka@broker.test")};
+        gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
+        gss_ctx_id_t context = GSS_C_NO_CONTEXT;
+        gss_name_t target = GSS_C_NO_NAME;
+        OM_uint32 minor, ignored, major;
+        Broker broker;
+
+        (void)gss_import_name(&minor, &text, GSS_C_NT_HOSTBASED_SERVICE,
+                              &target);
+        major = gss_init_sec_context(&minor, cred->id, &context, target,
+                                     const_cast<gss_OID>(gss_mech_krb5),
+                                     GSS_C_MUTUAL_FLAG, 0,
+                                     GSS_C_NO_CHANNEL_BINDINGS, GSS_C_NO_BUFFER,
+                                     nullptr, &out, nullptr, nullptr);
+        std::string token(static_cast<char *>(out.value), out.length), answer;
+        (void)gss_release_buffer(&ignored, &out);
+        (void)gss_release_name(&ignored, &target);
+        (void)gss_delete_sec_context(&ignored, &context, GSS_C_NO_BUFFER);
+        return !GSS_ERROR(major) && broker.accept(token, &answer);
+    }
     /* How many warnings there were. */
     size_t warnings()
     {
@@ -370,9 +393,11 @@ TEST_F(GssSource, TheOldTicketIsUsedUpWhileTheKdcIsDown)
     struct kb_gss_cred *old = take();
 
     ASSERT_TRUE(old) << err.text();
+    EXPECT_TRUE(works(old));
     Kdc::self->stop();
     old->renew_ms = 0;
     EXPECT_EQ(take(), old) << err.text();
+    EXPECT_TRUE(works(old));
     EXPECT_EQ(warnings(), 1u) << host.logged();
     /* A while passes before the KDC is asked again. */
     EXPECT_GT(source.pause_end_ms, kb_mono_ms() + 5000);
@@ -458,8 +483,13 @@ TEST_F(SaslGssapi, ErrorsAtTheStartNameAllThatMatters)
     if (me == 0) {
         ASSERT_EQ(seteuid(65534), 0);
     }
-    EXPECT_TRUE(has(says(secret), "Permission denied"));
-    EXPECT_TRUE(has(says(secret), "chmod"));
+    /* A folder above may keep the other user from krb5.conf, too. */
+    int fd = open(kdc.at("krb5.conf").c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+        EXPECT_TRUE(has(says(secret), "Permission denied"));
+        EXPECT_TRUE(has(says(secret), "chmod"));
+    }
     if (me == 0) {
         ASSERT_EQ(seteuid(me), 0);
     }

@@ -272,6 +272,9 @@ TEST(Bound, AHostWithLessTimeIsTheSameOtherwise)
     EXPECT_LE(h->time_left_ms(h), 1000000);
     host.deadline_ms(5000);
     EXPECT_LE(h->time_left_ms(h), 5000);
+    /* Not all of it, as the old token is still to be sent. */
+    h = kb_bound_host(&bound, &host, 1000000);
+    EXPECT_LE(h->time_left_ms(h), 2500);
     h->log(h, KBP_LOG_WARN, "hello");
     EXPECT_EQ(host.logged(), "1 hello\n");
     EXPECT_EQ(h->cancelled(h), 0);

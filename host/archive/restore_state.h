@@ -2,7 +2,7 @@
 /*
  * restore_state.h - a restore's checkpoint, and its map of offsets.
  *
- * Position in the target is the authority (KAFKA-TRAPS R1): this object holds
+ * Position in the target is the authority: this object holds
  * what is needed to find one's own batches there again after a crash, and is
  * durable before the first produce.  It lies in a store under a prefix of the
  * caller's: PREFIX/state.json, PREFIX/map/00000001.json ...; for a local file

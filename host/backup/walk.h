@@ -3,7 +3,7 @@
  * walk.h - from what one Fetch answer has of a partition to what is stored,
  * and why the rest is not: each offset exactly once, in order.
  *
- * The words are those of KAFKA-TRAPS R6, no stronger than the wire supports:
+ * The words are no stronger than the wire supports:
  * a transaction's marker and aborted data are certain while the cleaner hasn't
  * been there; a hole afterwards is only "removed by the log cleaner".
  */

@@ -144,7 +144,7 @@ struct kb_batch_stamp {
 
 /*
  * Rewrite a batch's header in place for Produce, and seal it: base offset,
- * producer, attribute bits 3 to 15 cleared (KAFKA-TRAPS R7).  Only for a batch
+ * producer, attribute bits 3 to 15 cleared.  Only for a batch
  * that is dense and neither LogAppendTime nor with a delete horizon: others
  * are built anew.
  */

@@ -19,13 +19,17 @@ struct kb_client;
 int kb_client_new(const struct kb_net_config *net, const char *const *servers,
                   size_t count, struct kb_client **client,
                   struct kbp_error *err);
+
+/* All that it handed out is closed or freed. NULL is fine. */
 void kb_client_free(struct kb_client *client);
 
+/* The copy. Constant. */
 const struct kb_net_config *kb_client_net(const struct kb_client *client);
 
 /*
  * Metadata from any broker that answers, those known already first; tried
- * again until the connect timeout is over.  Remembers the brokers.
+ * again until the connect timeout is over.  Remembers the brokers.  Of `count`
+ * topics, or of all with `names` NULL; kb_metadata_free() it.
  */
 int kb_client_metadata(struct kb_client *client, const char *const *names,
                        size_t count, struct kb_metadata **metadata,
@@ -70,7 +74,10 @@ int kb_client_list_offsets(struct kb_client *client,
                            enum kb_isolation isolation, int64_t deadline_ms,
                            struct kbp_error *err);
 
-/* InitProducerId without a transactional id (idempotent producer). */
+/*
+ * InitProducerId without a transactional id (idempotent producer): a new
+ * producer id with epoch 0.  Tried again like metadata.
+ */
 int kb_client_init_producer_id(struct kb_client *client, int64_t *producer_id,
                                int16_t *epoch, struct kbp_error *err);
 

@@ -22,7 +22,7 @@ struct kb_conn;
 struct kb_security; /* TLS and SASL; see security.h */
 struct kb_stream;
 
-/* The requests we send ourselves: DESIGN, "own requests". */
+/* The requests we send ourselves; all others are librdkafka's. */
 enum kb_api {
     KB_API_PRODUCE = 0,
     KB_API_FETCH = 1,

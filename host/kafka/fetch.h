@@ -12,27 +12,28 @@
 struct kb_fetch_partition {
     struct kb_partition_id id; /* first */
     int32_t leader_epoch;      /* -1: don't check */
-    int64_t offset;
-    int32_t max_bytes;
-    void *user; /* the caller's; handed back with the answer */
+    int64_t offset;            /* the first to be fetched */
+    int32_t max_bytes; /* of this partition; the first batch may be larger */
+    void *user;        /* the caller's; handed back with the answer */
 };
 
 struct kb_fetch_request {
-    int32_t max_wait_ms;
+    int32_t max_wait_ms; /* how long the broker may wait for min_bytes */
     int32_t min_bytes;
-    int32_t max_bytes;
+    int32_t max_bytes; /* of the answer; one batch may be larger */
     enum kb_isolation isolation;
-    const char *client_rack;
+    const char *client_rack; /* to read from a replica near by; or NULL */
     /* Partitions of one topic stand together. The broker fills them in this
        order, so the caller rotates it. */
     const struct kb_fetch_partition *partitions;
     size_t count;
 };
 
-/* The version to use on this connection, -1 for none in common. By id only
-   where all topics have one. */
+/* The version to use on this connection, -1 for none in common.  By id only
+   where all topics have one (`have_ids`). */
 int16_t kb_fetch_version(const struct kb_conn *conn, bool have_ids);
 
+/* Append the request's body to `body`. KBP_ERR_NOMEM. */
 int kb_fetch_encode(struct kb_buf *body, int16_t version,
                     const struct kb_fetch_request *request,
                     struct kbp_error *err);
@@ -45,7 +46,7 @@ struct kb_aborted {
 /* What came of one partition. Pointers go into the answer. */
 struct kb_fetched {
     const struct kb_fetch_partition *partition; /* of the request */
-    int16_t error;
+    int16_t error;                              /* Kafka's; see error.h */
     int64_t high_watermark;
     int64_t last_stable_offset; /* -1: not said */
     int64_t log_start;          /* -1: not said */
@@ -61,7 +62,7 @@ struct kb_fetched {
 
 /*
  * The i-th aborted transaction, by first offset ascending.  In a fresh answer
- * the set of those active starts empty (KAFKA-TRAPS R6).
+ * the set of those active starts empty.
  */
 struct kb_aborted kb_fetched_aborted(const struct kb_fetched *fetched,
                                      size_t i);
@@ -70,7 +71,8 @@ struct kb_aborted kb_fetched_aborted(const struct kb_fetched *fetched,
  * Decode. Tells `fn` of each partition in the answer; partitions of the
  * request can be absent (a throttled answer has none at all).  A non-zero
  * result of `fn` ends it and is returned.  `*throttle_ms` and `*error` (of
- * the whole answer) are set before.
+ * the whole answer) are set before.  KBP_ERR_PROTOCOL for what can't be read or
+ * wasn't asked for; what `fn` was told before holds.
  */
 int kb_fetch_decode(const struct kb_answer *answer,
                     const struct kb_fetch_request *request,

@@ -10,8 +10,8 @@
 
 /* A query on its way: `leader_epoch` is what the metadata said. */
 struct kb_offset_ask {
-    struct kb_offset_query *query;
-    int32_t leader;
+    struct kb_offset_query *query; /* filled in by the answer */
+    int32_t leader;                /* the broker that is asked */
     int32_t leader_epoch;
 };
 

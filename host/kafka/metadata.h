@@ -43,8 +43,10 @@ struct kb_metadata {
     size_t topic_count;
 };
 
+/* NULL is fine. */
 void kb_metadata_free(struct kb_metadata *metadata);
 
+/* What it has of that broker, topic or partition, good with it; or NULL. */
 const struct kb_meta_broker *
 kb_metadata_broker(const struct kb_metadata *metadata, int32_t id);
 const struct kb_meta_topic *
@@ -54,7 +56,8 @@ kb_meta_topic_partition(const struct kb_meta_topic *topic, int32_t partition);
 
 /*
  * Of `count` topics, or of all with `names` NULL. Never creates a topic. An
- * unknown topic is in the answer, with its error.
+ * unknown topic is in the answer, with its error.  Waits for the configured
+ * request timeout; `*metadata` is the caller's.  [the connection's thread]
  */
 int kb_metadata_get(struct kb_conn *conn, const char *const *names,
                     size_t count, struct kb_metadata **metadata,

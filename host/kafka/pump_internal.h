@@ -28,11 +28,15 @@ int kb_pump_greet(struct kb_pump *pump, int dialled, int64_t deadline_ms,
 /* Copy frames until an end; KBP_OK when either side just closed. */
 int kb_pump_copy(struct kb_pump *pump, struct kbp_error *err);
 
-/* Read a frame behind its length, at most `limit` bytes. */
+/*
+ * Read a frame, which is put behind its length of 4 to `limit` bytes, into
+ * `frame`; that must be released also after a failure.
+ */
 int kb_pump_read_frame(struct kb_stream *stream, struct kb_buf *frame,
                        size_t limit, int64_t deadline_ms,
                        struct kbp_error *err);
 
+/* Write all of `bytes`. */
 int kb_pump_write(struct kb_stream *stream, const struct kb_buf *bytes,
                   int64_t deadline_ms, struct kbp_error *err);
 

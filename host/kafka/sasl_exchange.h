@@ -47,6 +47,7 @@ struct kb_sasl_exchange_options {
     int16_t authenticate_version;
 };
 
+/* Opens a session of the mechanism, whose errors these are. */
 int kb_sasl_exchange_new(const struct kb_sasl_exchange_options *options,
                          struct kb_sasl_exchange **exchange,
                          struct kbp_error *err);

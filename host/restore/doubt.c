@@ -4,7 +4,7 @@
  * at a time.  [main thread]
  *
  * A request that nobody answered may still be on its way: so a partition's end
- * must have stood still for a second before its tail is read (KAFKA-TRAPS R1).
+ * must have stood still for a second before its tail is read.
  * Then the partition goes on with the next epoch, which is in the checkpoint
  * before anything is sent with it.
  */

@@ -4,7 +4,7 @@
  *
  * Committed c becomes the target offset of the first restored record whose
  * source offset is c or more, else the end of what was restored: a group goes
- * on with the record it would have read next (KAFKA-TRAPS R8).
+ * on with the record it would have read next.
  */
 #ifndef KB_RESTORE_GROUPS_H
 #define KB_RESTORE_GROUPS_H

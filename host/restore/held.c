@@ -21,7 +21,6 @@
 
 /*
  * Held back, and what the topic has meanwhile (NULL: nothing, "": computed).
- * KAFKA-TRAPS R2 says for each what would happen.
  */
 static const struct {
     const char *key;

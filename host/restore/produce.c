@@ -32,7 +32,7 @@
 /* A request is sent once it is this large... */
 #define REQUEST_BYTES ((size_t)8 << 20)
 /* ...and never larger than this, but for a single batch. Brokers close the
-   connection above socket.request.max.bytes (KAFKA-TRAPS R5). */
+   connection above socket.request.max.bytes. */
 #define REQUEST_MAX_BYTES ((size_t)32 << 20)
 
 struct item {

@@ -3,7 +3,7 @@
  * reconcile.h - which of our batches are in the target, told from its tail.
  *
  * After an error, a lost answer or a crash nobody knows what landed, and
- * idempotence doesn't help with records older than a day (KAFKA-TRAPS R1).  But
+ * idempotence doesn't help with records older than a day.  But
  * the log itself says it: our batches have our producer id, an epoch of ours,
  * and adjoin from the offset where the next one had to land.  Anything else
  * there means that somebody else writes to the partition, or that the order is

@@ -3,7 +3,7 @@
  * select.h - which records of a batch are restored, and as what bytes.
  *
  * A batch goes out as it is where that can be.  It is built anew where a
- * broker would not take it or would keep something wrong (KAFKA-TRAPS R7):
+ * broker would not take it or would keep something wrong:
  * holes, LogAppendTime (readers saw one time for all), a delete horizon; where
  * only some of its records are wanted; where headers are added; and where it
  * is so small that the requests would cost more than the records.

@@ -4,8 +4,8 @@
  * restored into, and creating what isn't.  [main thread]
  *
  * A topic that is created has other configs while it is restored than at the
- * end: with its own, brokers would refuse, change or delete what comes
- * (KAFKA-TRAPS R2).  The checkpoint says what is to be put back.
+ * end: with its own, brokers would refuse, change or delete what comes.
+ * The checkpoint says what is to be put back.
  */
 #ifndef KB_RESTORE_TOPICS_H
 #define KB_RESTORE_TOPICS_H

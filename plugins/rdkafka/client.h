@@ -14,12 +14,14 @@
 
 struct kb_client_state;
 
+/* `api` is kept. */
 int kb_client_state_new(const struct kb_rdkafka_api *api,
                         struct kb_client_state **state, struct kbp_error *err);
 
 /* Its conf is gone, and so is the client: ends its connections. */
 void kb_client_state_free(struct kb_client_state *state);
 
+/* What it was made with, and the properties that it collects. */
 const struct kb_rdkafka_api *
 kb_client_state_api(const struct kb_client_state *state);
 struct kb_properties *kb_client_state_properties(struct kb_client_state *state);

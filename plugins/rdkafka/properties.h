@@ -26,6 +26,7 @@ enum kb_property_owner {
     KB_PROPERTY_OURS    /* librdkafka doesn't see it */
 };
 
+/* Whose a property of that name is. */
 enum kb_property_owner kb_property_owner(const char *name);
 
 /*
@@ -35,11 +36,14 @@ enum kb_property_owner kb_property_owner(const char *name);
 int kb_property_check(const char *name, const char *value,
                       struct kbp_error *err);
 
+/* Copies both; the last value of a name counts. KBP_ERR_NOMEM. */
 int kb_properties_set(struct kb_properties *properties, const char *name,
                       const char *value, struct kbp_error *err);
 /* "sasl.mechanisms" is "sasl.mechanism". NULL: not set. */
 const char *kb_properties_get(const struct kb_properties *properties,
                               const char *name);
+
+/* Wipes and frees; takes zero values. */
 void kb_properties_release(struct kb_properties *properties);
 
 /*
@@ -57,6 +61,7 @@ struct kb_protocol {
     bool relay;
 };
 
+/* What security.protocol and sasl.mechanism come to. */
 struct kb_protocol
 kb_properties_protocol(const struct kb_properties *properties);
 
@@ -68,13 +73,17 @@ struct kb_sasl_values {
     char *options; /* what items of kafka_backup.sasl.options point into */
 };
 
+/*
+ * Point into `properties`, `user` and `password`, which outlive `values`; those
+ * that `type` has no option for are left out.
+ */
 int kb_properties_sasl(const struct kb_properties *properties,
                        const struct kb_type *type, const char *user,
                        const char *password, struct kb_sasl_values *values,
                        struct kbp_error *err);
 void kb_sasl_values_release(struct kb_sasl_values *values);
 
-/* Pointers into `properties`; key_password into `*password`. */
+/* Pointers into `properties`, which outlive `tls`. */
 void kb_properties_tls(const struct kb_properties *properties,
                        struct kb_tls_settings *tls);
 

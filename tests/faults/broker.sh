@@ -103,7 +103,7 @@ case_restore_broker_killed() {
     verify k rk
 }
 
-# A clean restart forgets the producers of old records (KAFKA-TRAPS R1).
+# A clean restart forgets the producers of old records.
 case_restore_broker_restarted() {
     slow_restore rr "$(kafka_addr k)"
     sleep 2

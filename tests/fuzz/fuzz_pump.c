@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "kafka/auth.h"
 #include "kafka/pump_internal.h"
 #include "kafka/sasl_exchange.h"
@@ -213,6 +214,8 @@ static struct kb_security *security(void)
 
     if (opened)
         return opened;
+    /* What it says of each failed login is of no interest here. */
+    kb_log_init(KB_LOG_TEXT, KBP_LOG_ERROR - 1);
     run.fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
     if (run.fd < 0 || kb_registry_init(&registry, &dir, 1, &err) != KBP_OK ||
         kb_auth_open(&auth, &registry, NULL, &opened, &err) != KBP_OK)

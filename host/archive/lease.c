@@ -439,6 +439,24 @@ int kb_lease_check(struct kb_lease *l, struct kbp_error *err)
     return KBP_ERR_CONFLICT;
 }
 
+int kb_lease_wait(struct kb_lease *l, struct kb_stop *stop, int64_t timeout_ms,
+                  struct kbp_error *err)
+{
+    const int64_t deadline = kb_deadline_ms(timeout_ms);
+    int rc = kb_lease_check(l, err);
+
+    if (rc != KBP_OK && !atomic_load(&l->lost))
+        kb_warn("the lease %s couldn't be renewed in time; waiting for the "
+                "store",
+                l->key);
+    while (rc != KBP_OK && !atomic_load(&l->lost) && kb_left_ms(deadline) > 0 &&
+           !kb_stop_sleep(stop, 100))
+        rc = kb_lease_check(l, err);
+    if (rc == KBP_OK)
+        kb_err_clear(err);
+    return rc;
+}
+
 /* Say in the store that nobody holds it any more. */
 static void *give_back(void *data)
 {

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 
+struct kb_stop;  /* base/stop.h */
 struct kb_store; /* plugin/storage.h */
 struct kb_store_session;
 struct kb_lease;
@@ -37,6 +38,14 @@ int kb_lease_take_restore(struct kb_lease **lease, struct kb_store *store,
 
 /* Whether it is held, for now. KBP_ERR_CONFLICT, and why, if not. [any] */
 int kb_lease_check(struct kb_lease *lease, struct kbp_error *err);
+
+/*
+ * The same, but where it only couldn't be renewed in time, which a store that
+ * was away explains, wait until it is: at most `timeout_ms`, and not after
+ * `stop`.  Nothing may be written meanwhile.  [any]
+ */
+int kb_lease_wait(struct kb_lease *lease, struct kb_stop *stop,
+                  int64_t timeout_ms, struct kbp_error *err);
 
 /*
  * Stop the thread, give the lease back if it is held, and free. A failure to

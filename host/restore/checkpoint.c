@@ -33,15 +33,28 @@ static int collect_map(struct kb_part *part, struct kb_map *all,
     return status;
 }
 
-int kb_run_check_lease(struct kb_restore_run *run, struct kbp_error *err)
+bool kb_run_may_send(struct kb_restore_run *run)
 {
-    return run->lease ? kb_lease_check(run->lease, err) : KBP_OK;
+    struct kbp_error ignored = KB_ERR_INIT;
+
+    if (!run->lease || kb_lease_check(run->lease, &ignored) == KBP_OK)
+        return true;
+    run->held_up = true;
+    return false;
+}
+
+static int wait_for_lease(struct kb_restore_run *run, struct kbp_error *err)
+{
+    return run->lease
+               ? kb_lease_wait(run->lease, run->user_stop,
+                               run->config->storage.retry.timeout_ms, err)
+               : KBP_OK;
 }
 
 int kb_checkpoint_save(struct kb_restore_run *run, struct kbp_error *err)
 {
     struct kb_map map = {0};
-    int status = kb_run_check_lease(run, err);
+    int status = wait_for_lease(run, err);
     size_t i;
 
     if (status != KBP_OK)
@@ -52,6 +65,9 @@ int kb_checkpoint_save(struct kb_restore_run *run, struct kbp_error *err)
         copy_part(&run->state, &run->parts[i]);
         status = collect_map(&run->parts[i], &map, err);
     }
+    if (run->held_up)
+        kb_run_wake(run);
+    run->held_up = false;
     (void)pthread_mutex_unlock(&run->lock);
     run->state.saved_ms = kb_wall_ms();
     if (status == KBP_OK)

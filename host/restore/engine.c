@@ -204,9 +204,7 @@ static int produce_all(struct kb_restore_run *run, bool resumed,
            !run->draining) {
         if (wait_for_change(run, TICK_MS))
             break;
-        status = kb_run_check_lease(run, err);
-        if (status == KBP_OK)
-            status = kb_doubts_step(run, err);
+        status = kb_doubts_step(run, err);
         if (status == KBP_OK && kb_now_ms() - run->saved_at_ms >= CHECKPOINT_MS)
             status = kb_checkpoint_save(run, err);
         watch(run);

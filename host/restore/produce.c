@@ -472,9 +472,8 @@ static void *lane_main(void *data)
 
         (void)pthread_mutex_lock(&run->lock);
         for (;;) {
-            /* The main thread ends a run that has lost its lease. */
             if (lane->in_flight < MAX_IN_FLIGHT && !run->draining &&
-                kb_run_check_lease(run, &err) == KBP_OK) {
+                kb_run_may_send(run)) {
                 gather(lane, request);
                 send = request->count > 0;
             }

@@ -141,6 +141,7 @@ struct kb_restore_run {
     size_t part_ready_bytes; /* most that is ready of one */
     size_t run_bytes;        /* most that is read at once */
     bool draining;           /* nothing new is begun */
+    bool held_up;            /* a sender waits for the lease */
     struct kb_lane *lanes;
     uint64_t records;
     uint64_t bytes;
@@ -155,8 +156,12 @@ void kb_run_warn(struct kb_restore_run *run, const char *fmt, ...);
 void kb_run_error(struct kb_restore_run *run, const char *what,
                   const struct kbp_error *err);
 
-/* Whether nobody else may carry out this restore now. [any thread] */
-int kb_run_check_lease(struct kb_restore_run *run, struct kbp_error *err);
+/*
+ * Whether nobody else may carry out this restore now; if not, senders are woken
+ * when the checkpoint is saved next, which waits for the lease.  Under the
+ * lock.
+ */
+bool kb_run_may_send(struct kb_restore_run *run);
 
 /* A partition can't go on. Under the lock. */
 void kb_part_fail(struct kb_restore_run *run, struct kb_part *part,

@@ -128,4 +128,20 @@ case_two_at_once() {
     assert_contains "the lease" "$lease" '"released":true'
 }
 
+# One that was held up for longer than its lease lasts, and is still the only
+# one, goes on.
+case_lease_that_ran_out() {
+    restore_yaml "$KB_WORK/p.yaml" id=all broker="$(B)" create_topics=true \
+        restore_id=p include=one map=one=p.one storage='lease_ttl: 2s' \
+        rate_limit_records_per_sec=100 produce_batch_bytes=0
+    kb_start p1 restore -c "$KB_WORK/p.yaml"
+    wait_until 60 grep -qs p.one "$KB_WORK/store/all/restores/p/state.json" ||
+        fail "it has no checkpoint"
+    proc_signal p1 STOP
+    sleep 3
+    proc_signal p1 CONT
+    kb_end_with 0 p1 120
+    client verify -b "$(B)" p.one --partitions 2 --records 500
+}
+
 suite_main "$@"

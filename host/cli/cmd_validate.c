@@ -76,7 +76,7 @@ static const struct kb_flag flags[] = {
     KB_FLAGS_STORE,
     KB_FLAG_BACKUP_ID(0),
     {.name = "deep",
-     .help = "read everything: checksums of frames and batches, every record"},
+     .help = "read everything: the checksums of all frames and batches"},
     KB_FLAG_FORMAT("text|json|yaml")};
 
 static const struct kb_example examples[] = {
@@ -92,8 +92,8 @@ const struct kb_command kb_cmd_validate = {
     .details =
         "Verifies a backup: that the manifest adds up, offset by offset, and "
         "that every object is there with its size. With --deep also every "
-        "checksum of frames and batches, the index against the frames, and "
-        "every record. What is damaged is named with object, frame and "
+        "checksum of frames and batches, and the index against the frames. "
+        "What is damaged is named with object, frame and "
         "offsets; exit code 4.",
     KB_FLAGS(flags),
     KB_EXAMPLES(examples),

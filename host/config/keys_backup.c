@@ -126,7 +126,8 @@ static const struct kb_key backup_keys[] = {
      .default_text = "8",
      .min = 1,
      .max = 100000,
-     .help = "partitions in one fetch request while catching up"},
+     .help = "partitions which share one answer while catching up: each may "
+             "fill that part of it"},
     {.name = "fetch_max_bytes",
      .type = KB_KEY_BYTES,
      .at = BACKUP(fetch_max_bytes),

@@ -138,7 +138,8 @@ static const struct kb_key restore_keys[] = {
      .type = KB_KEY_BOOL,
      .at = RESTORE(auto_consumer_groups),
      .default_text = "false",
-     .help = "commit those of all groups in the backup"},
+     .help = "commit those of all groups in the backup, or of those that "
+             "`consumer_groups` selects"},
     {.name = "consumer_groups",
      .type = KB_KEY_STRINGS,
      .at = RESTORE(consumer_groups),

@@ -231,7 +231,7 @@ void kb_verify_report_print(const struct kb_verify_report *r, FILE *out)
     }
     if (r->missing > 0)
         (void)fprintf(
-            out, "Compacted away:     %" PRIu64 " offsets inside batches\n",
+            out, "Removed by cleaner: %" PRIu64 " offsets inside batches\n",
             r->missing);
     for (i = 0; i < KB_RANGE_KINDS; i++)
         if (r->in_ranges[i] > 0)

@@ -25,6 +25,7 @@ struct kbp_sasl {
     struct kb_aws_source source;
     int bearer;
     atomic_bool warned;
+    atomic_bool warned_of_region;
 };
 
 enum msk_at { AT_REQUEST, AT_ANSWER, AT_REFUSED, AT_END };
@@ -186,6 +187,19 @@ static void msk_session_close(struct kbp_sasl_session *session)
     free(session);
 }
 
+/* A setting that a name of MSK's is stronger than; once is enough. */
+static void tell_of_region(struct kbp_sasl_session *s, const char *region)
+{
+    const char *set = s->sasl->source.set.region;
+
+    if (set && strcmp(set, region) != 0 &&
+        !atomic_exchange(&s->sasl->warned_of_region, true))
+        kbp_log(s->host, KBP_LOG_WARN,
+                "sasl_aws_region is %.40s, but %.200s is in %s, for which it "
+                "is signed",
+                set, s->broker, region);
+}
+
 /* As the broker's name has it, else as it is configured. */
 static int32_t find_region(struct kbp_sasl_session *s, struct kbp_error *err)
 {
@@ -194,7 +208,9 @@ static int32_t find_region(struct kbp_sasl_session *s, struct kbp_error *err)
 
     kb_text_init(&region, sizeof s->region - 1);
     found = kb_msk_region(s->broker, &region);
-    if (!found) {
+    if (found) {
+        tell_of_region(s, kb_text_str(&region));
+    } else {
         kb_text_clear(&region);
         found = kb_aws_region(&s->sasl->source, &region);
     }

@@ -615,6 +615,16 @@ TEST_F(AwsChain, TheRegionComesFromNameSettingEnvironmentOrProfile)
               "us-east-1");
     EXPECT_EQ(region({{"sasl_aws_region", "eu-west-3"}}, "kafka.corp"),
               "eu-west-3");
+    {
+        Sasl sasl(plugin, "AWS_MSK_IAM", {{"sasl_aws_region", "eu-west-3"}});
+        Handshake one(sasl, 0, vector_host), two(sasl, 0, vector_host);
+        ASSERT_EQ(one.start(), KBP_OK);
+        ASSERT_EQ(two.start(), KBP_OK);
+        EXPECT_TRUE(has(one.host.logged(), "1 sasl_aws_region is eu-west-3, "
+                                           "but b-1.test"))
+            << one.host.logged();
+        EXPECT_FALSE(has(two.host.logged(), "sasl_aws_region is"));
+    }
     /* A name that isn't MSK's says nothing, whatever it looks like. */
     EXPECT_EQ(region({{"sasl_aws_region", "eu-west-3"}},
                      "b-1.kafka.us-east-1.example.com"),

@@ -256,6 +256,10 @@ static int check_required(const struct kb_args *args, struct kbp_error *err)
                            "shows them)",
                            command->name);
     }
+    for (i = 0; i < command->flag_count; i++)
+        if ((command->flags[i].flags & KB_FLAG_BY_SELF) &&
+            kb_args_times(args, command->flags[i].name))
+            return KBP_OK;
     if (command->operand && !args->operand)
         return kb_fail(err, KBP_ERR_CONFIG, "%s needs a %s", command->name,
                        command->operand);

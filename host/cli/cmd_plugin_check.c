@@ -162,7 +162,9 @@ static const struct kb_flag flags[] = {
      .help = "of what is random; the same number gives the same again"},
     {.name = "in-process",
      .help = "run checks in this process, for a debugger"},
-    {.name = "list", .help = "name the checks that there are, and run none"},
+    {.name = "list",
+     .flags = KB_FLAG_BY_SELF,
+     .help = "name the checks that there are, and run none"},
     KB_FLAG_FORMAT("text|json|yaml")};
 
 static const struct kb_example examples[] = {

@@ -219,6 +219,14 @@ class Plugins(Case):
         self.assertEqual(code, 0)
         self.assertRegex(out, r"codec_text\.so +can't be used: ")
 
+    def test_checks_are_listed_without_a_file(self):
+        code, out, err = run("plugin", "check", "--list")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("round-trip", out)
+        code, out, err = run("plugin", "check")
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("plugin check needs a FILE", err)
+
     def test_environment_names_directories(self):
         code, out, _ = run("plugin", "list",
                            env={"KAFKA_BACKUP_PLUGIN_DIR": self.dir})

@@ -326,8 +326,7 @@ static int wait_for_more(struct copier *c, struct kbp_error *err)
 
     if (c->login_sent < c->login.len)
         fds[1].events |= POLLOUT;
-    if (hold_requests(c))
-        fds[0].events |= POLLRDHUP; /* whoever is held may give up */
+    fds[0].events |= POLLRDHUP; /* whoever isn't read from may give up */
     if (poll(fds, 3, kb_poll_ms(next_deadline(c))) < 0) {
         if (errno == EINTR)
             return KBP_OK;
@@ -337,7 +336,8 @@ static int wait_for_more(struct copier *c, struct kbp_error *err)
         c->requests.dry = false;
     if (fds[1].revents)
         c->answers.dry = false;
-    if (fds[0].revents & POLLRDHUP && !has_room(&c->requests))
+    if (fds[0].revents & (POLLRDHUP | POLLHUP | POLLERR) &&
+        !has_room(&c->requests))
         c->requests.closed = true; /* and nobody is to read that */
     return KBP_OK;
 }

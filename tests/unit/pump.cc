@@ -4,8 +4,6 @@
 // 64 connections that open and close at once (for TSan).
 #include <gtest/gtest.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,160 +21,10 @@ extern "C" {
 #include "kafka/auth.h"
 #include "kafka/pump_set.h"
 }
+#include "sasl_broker.h"
 
 namespace
 {
-std::string be16(unsigned value)
-{
-    return {static_cast<char>(value >> 8), static_cast<char>(value)};
-}
-
-std::string be32(uint32_t value)
-{
-    return be16(value >> 16) + be16(value & 0xffff);
-}
-
-std::string str16(const std::string &text)
-{
-    return be16(static_cast<unsigned>(text.size())) + text;
-}
-
-bool send_all(int fd, const std::string &bytes)
-{
-    size_t at = 0;
-
-    while (at < bytes.size()) {
-        ssize_t n =
-            send(fd, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
-        if (n <= 0)
-            return false;
-        at += static_cast<size_t>(n);
-    }
-    return true;
-}
-
-bool read_all(int fd, char *to, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = recv(fd, to, len, 0);
-        if (n <= 0)
-            return false;
-        to += n;
-        len -= static_cast<size_t>(n);
-    }
-    return true;
-}
-
-bool read_frame(int fd, std::string *frame)
-{
-    char head[4];
-
-    if (!read_all(fd, head, sizeof head))
-        return false;
-    frame->resize(kb_load_be32(head));
-    return frame->size() < (1u << 24) &&
-           read_all(fd, &(*frame)[0], frame->size());
-}
-
-// Knows ApiVersions, SASL, and api 3, which it answers with its own bytes.
-class Broker
-{
-  public:
-    explicit Broker(uint32_t session_ms) : session_ms_(session_ms)
-    {
-        struct sockaddr_in addr = {};
-        socklen_t len = sizeof addr;
-
-        fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        addr.sin_family = AF_INET;
-        addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (bind(fd_, reinterpret_cast<struct sockaddr *>(&addr), len) != 0 ||
-            listen(fd_, 128) != 0)
-            std::abort();
-        (void)getsockname(fd_, reinterpret_cast<struct sockaddr *>(&addr),
-                          &len);
-        port_ = ntohs(addr.sin_port);
-        accepter_ = std::thread([this] { accept_all(); });
-    }
-
-    ~Broker()
-    {
-        deaf = false;
-        (void)shutdown(fd_, SHUT_RDWR);
-        accepter_.join();
-        for (auto &server : servers_)
-            server.join();
-        (void)close(fd_);
-    }
-
-    std::string node() const
-    {
-        return "127.0.0.1:" + std::to_string(port_);
-    }
-
-    std::atomic<unsigned> accepted{0};
-    std::atomic<unsigned> logins{0};
-    std::atomic<unsigned> early{0}; // requests in the middle of a login
-    std::atomic<bool> deaf{false};  // takes no more requests
-
-  private:
-    void accept_all()
-    {
-        for (;;) {
-            int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
-            if (fd < 0)
-                return;
-            accepted++;
-            servers_.emplace_back([this, fd] { serve(fd); });
-        }
-    }
-
-    void serve(int fd)
-    {
-        std::string frame;
-        bool logging_in = false;
-
-        while (read_frame(fd, &frame) && frame.size() >= 10) {
-            unsigned api = kb_load_be16(frame.data());
-            std::string body;
-
-            if (api == 18) {
-                body = be16(0) + be32(3) + be16(17) + be16(0) + be16(1) +
-                       be16(36) + be16(0) + be16(1) + be16(3) + be16(0) +
-                       be16(4);
-            } else if (api == 17) {
-                logging_in = true;
-                body = be16(0) + be32(1) + str16("PLAIN");
-            } else if (api == 36) {
-                bool good = frame.find("alice-secret") != std::string::npos;
-                logging_in = false;
-                logins++;
-                body = be16(good ? 0 : 58) +
-                       (good ? be16(0xffff) : str16("no such user")) + be32(0) +
-                       be32(0) + be32(session_ms_);
-            } else if (deaf) {
-                while (deaf)
-                    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-                break;
-            } else {
-                if (logging_in)
-                    early++;
-                body = frame.substr(8);
-            }
-            body = frame.substr(4, 4) + body;
-            if (!send_all(fd, be32(static_cast<uint32_t>(body.size())) + body))
-                break;
-        }
-        (void)close(fd);
-    }
-
-    uint32_t session_ms_;
-    int fd_ = -1;
-    uint16_t port_ = 0;
-    std::thread accepter_;
-    std::vector<std::thread> servers_;
-};
-
 std::string request(unsigned api, uint32_t correlation, const std::string &body)
 {
     std::string all =
@@ -325,7 +173,7 @@ int Pump::fcntl_blocking(int fd)
 
 TEST_F(Pump, GreetsAndCarriesFrames)
 {
-    Broker broker(0);
+    SaslBroker broker(0);
 
     open("alice-secret");
     int fd = dial(broker.node());
@@ -339,7 +187,7 @@ TEST_F(Pump, GreetsAndCarriesFrames)
 // each must go on when the other side has taken what there was.
 TEST_F(Pump, CarriesFramesLargerThanItsBuffers)
 {
-    Broker broker(0);
+    SaslBroker broker(0);
 
     open("alice-secret");
     int fd = dial(broker.node());
@@ -362,7 +210,7 @@ TEST_F(Pump, CarriesFramesLargerThanItsBuffers)
 
 TEST_F(Pump, AuthenticatesAgainBetweenRequests)
 {
-    Broker broker(1400);
+    SaslBroker broker(1400);
 
     open("alice-secret");
     int fd = dial(broker.node());
@@ -377,7 +225,7 @@ TEST_F(Pump, AuthenticatesAgainBetweenRequests)
 
 TEST_F(Pump, TellsWhyTheBrokerRefused)
 {
-    Broker broker(0);
+    SaslBroker broker(0);
     std::string text;
 
     open("wrong");
@@ -402,7 +250,7 @@ TEST_F(Pump, TellsThatNobodyIsThere)
 // Bad certificates, say: nothing is sent to anybody then.
 TEST_F(Pump, TellsWhyItDoesNotDial)
 {
-    Broker broker(0);
+    SaslBroker broker(0);
     struct kbp_error why = KB_ERR_INIT;
     std::string text;
 
@@ -432,7 +280,7 @@ TEST_F(Pump, DialsAddressesOfIpv6)
 
 TEST_F(Pump, EndsAtOnceWhenTheClientHangsUp)
 {
-    Broker broker(0);
+    SaslBroker broker(0);
 
     open("alice-secret");
     for (int i = 0; i < 20; i++) {
@@ -449,7 +297,7 @@ TEST_F(Pump, EndsAtOnceWhenTheClientHangsUp)
 // much as it can, and must neither wait for the broker nor spin.
 TEST_F(Pump, EndsWhenTheClientGivesUpOnABrokerThatTakesNothing)
 {
-    Broker broker(0);
+    SaslBroker broker(0);
     std::string body(60000, 'x');
 
     open("alice-secret");
@@ -469,7 +317,7 @@ TEST_F(Pump, EndsWhenTheClientGivesUpOnABrokerThatTakesNothing)
 
 TEST_F(Pump, CarriesManyConnectionsThatOpenAndClose)
 {
-    Broker broker(1400);
+    SaslBroker broker(1400);
     std::vector<std::thread> clients;
     std::atomic<unsigned> good{0};
 

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "base/thread.h"
 #include "kafka/tcp.h"
 
@@ -31,6 +33,7 @@ struct kb_pump_set {
     struct kb_pump_options options;
     pthread_mutex_t lock;
     struct pair *pairs;
+    bool stopped;
 };
 
 int kb_pump_set_new(const struct kb_pump_options *options,
@@ -107,6 +110,17 @@ void kb_pump_set_free(struct kb_pump_set *set)
     free(set);
 }
 
+void kb_pump_set_stop(struct kb_pump_set *set)
+{
+    struct pair *pair;
+
+    (void)pthread_mutex_lock(&set->lock);
+    set->stopped = true;
+    for (pair = set->pairs; pair; pair = pair->next)
+        kb_stop_request(&pair->stop);
+    (void)pthread_mutex_unlock(&set->lock);
+}
+
 /*
  * With the lock held: a pair that was never connected and whose descriptor is
  * closed, or is somebody else's by now, is over.
@@ -165,6 +179,8 @@ static void *run(void *data)
     struct pair *pair = data;
 
     kb_pump_run(&pair->options);
+    /* Else it would be done when the thread is gone, later than `ended`. */
+    OPENSSL_thread_stop();
     (void)pthread_mutex_lock(&pair->set->lock);
     pair->ended = true;
     (void)pthread_mutex_unlock(&pair->set->lock);
@@ -195,7 +211,7 @@ int kb_pump_set_connect(struct kb_pump_set *set, int fd, const char *node)
     for (pair = set->pairs; pair; pair = pair->next)
         if (pair->their_fd == fd && !pair->started)
             break;
-    if (pair) {
+    if (pair && !set->stopped) {
         status = split_node(node, &pair->host, &pair->options.port, &err);
         pair->options.host = pair->host;
         if (status == KBP_OK)
@@ -215,4 +231,16 @@ int kb_pump_set_close(struct kb_pump_set *set, int fd)
     forget_fd(set, fd);
     (void)pthread_mutex_unlock(&set->lock);
     return close(fd);
+}
+
+unsigned kb_pump_set_running(struct kb_pump_set *set)
+{
+    const struct pair *pair;
+    unsigned count = 0;
+
+    (void)pthread_mutex_lock(&set->lock);
+    for (pair = set->pairs; pair; pair = pair->next)
+        count += pair->started && !pair->ended;
+    (void)pthread_mutex_unlock(&set->lock);
+    return count;
 }

@@ -25,6 +25,9 @@ int kb_pump_set_new(const struct kb_pump_options *options,
  */
 void kb_pump_set_free(struct kb_pump_set *set);
 
+/* Ask all pumps to end, without waiting for it; no other begins. */
+void kb_pump_set_stop(struct kb_pump_set *set);
+
 /* A descriptor for librdkafka to take for a TCP socket; -1 and errno. */
 int kb_pump_set_socket(struct kb_pump_set *set);
 
@@ -33,5 +36,8 @@ int kb_pump_set_connect(struct kb_pump_set *set, int fd, const char *node);
 
 /* Close it: its pump ends by that. */
 int kb_pump_set_close(struct kb_pump_set *set, int fd);
+
+/* How many pumps are running. */
+unsigned kb_pump_set_running(struct kb_pump_set *set);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "at_exit.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "kafka/pump_set.h"
@@ -68,6 +69,7 @@ void kb_client_state_free(struct kb_client_state *state)
 {
     if (!state)
         return;
+    kb_at_exit_forget(state->pumps);
     kb_pump_set_free(state->pumps);
     while (state->logins) {
         struct login *next = state->logins->next;
@@ -238,7 +240,10 @@ static int begin(struct kb_client_state *state, struct kbp_error *err)
         options.refused = &state->failed;
     else if (protocol.sasl && !protocol.relay)
         options.credentials = credentials;
-    return kb_pump_set_new(&options, &state->pumps, err);
+    status = kb_pump_set_new(&options, &state->pumps, err);
+    if (status == KBP_OK)
+        status = kb_at_exit_end(state->pumps, err);
+    return status;
 }
 
 int kb_client_state_socket(struct kb_client_state *state)

@@ -136,13 +136,13 @@ def token():
 def churn():
     works(AdminClient(conf()))
     before = (descriptors(), threads())
-    for i in range(60):
+    for i in range(300):
         client = AdminClient(conf(**{
             "sasl.password": "alice-secret" if i % 3 else "bad"}))
-        if i % 10 == 1 and i % 3:
+        if i % 50 == 1 and i % 3:
             works(client)
         else:
-            time.sleep(i % 5 * 0.01)
+            time.sleep(i % 5 * 0.005)
         del client
     # one that never answers: destroyed while it dials
     began = time.time()
@@ -156,7 +156,7 @@ def churn():
     assert descriptors() <= before[0] and threads() <= before[1], (
         before, descriptors(), threads())
     assert took < 6, took
-    return "60 clients: descriptors and threads as before %r" % (before,)
+    return "300 clients: descriptors and threads as before %r" % (before,)
 
 
 def fork():

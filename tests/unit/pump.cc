@@ -315,6 +315,25 @@ TEST_F(Pump, EndsWhenTheClientGivesUpOnABrokerThatTakesNothing)
     EXPECT_EQ(pumps(), 0u);
 }
 
+TEST_F(Pump, StopsAndBeginsNoMore)
+{
+    Broker broker(0);
+
+    open("alice-secret");
+    int fd = dial(broker.node());
+    EXPECT_EQ(greet(fd), 0);
+    kb_pump_set_stop(set);
+    char byte;
+    EXPECT_EQ(read(fd, &byte, 1), 0) << "the pump has closed its end";
+    int late = kb_pump_set_socket(set);
+    EXPECT_NE(kb_pump_set_connect(set, late, broker.node().c_str()), 0);
+    for (int i = 0; i < 1000 && kb_pump_set_running(set); i++)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_EQ(kb_pump_set_running(set), 0u);
+    hang_up(fd);
+    hang_up(late);
+}
+
 TEST_F(Pump, CarriesManyConnectionsThatOpenAndClose)
 {
     SaslBroker broker(1400);

@@ -8,6 +8,7 @@ kb_unit_test(kafka_batch LINKS kb_kafka)
 kb_unit_test(kafka_bomb LINKS kb_kafka)
 kb_unit_test(kafka_golden LINKS kb_kafka)
 kb_unit_test(kafka_conn LINKS kb_kafka)
+kb_unit_test(kafka_dial LINKS kb_kafka)
 kb_unit_test(kafka_acl LINKS kb_kafka)
 
 kb_fuzz_test(batch LINKS kb_kafka CORPUS golden/batches)

@@ -228,6 +228,23 @@ case_exit_amid_handshakes() {
     done
 }
 
+# Copies of confs, with the plugin first and last, and a client that is
+# destroyed while it waits for a silent broker's handshake.
+case_conf_dup_and_destroy_while_dialling() {
+    local settings=("bootstrap.servers=$(tls_addr k stls)"
+        security.protocol=SASL_SSL "ssl.ca.location=$CERTS/ca.pem"
+        sasl.mechanism=SCRAM-SHA-512 sasl.username=alice)
+    cc -Wall -Werror -o "$KB_WORK/life" "$KB_ROOT/tests/programs/c/life.c" -lrdkafka
+    timeout 60 "$KB_WORK/life" "plugin.library.paths=$PLUGIN" "${settings[@]}" \
+        sasl.password=alice-secret >"$KB_WORK/out" 2>&1 ||
+        fail "plugin first: $(tail -3 "$KB_WORK/out")"
+    note "$(tail -1 "$KB_WORK/out")"
+    timeout 60 "$KB_WORK/life" "${settings[@]}" sasl.password=alice-secret \
+        "plugin.library.paths=$PLUGIN" >"$KB_WORK/out" 2>&1 ||
+        fail "plugin last: $(tail -3 "$KB_WORK/out")"
+    note "$(tail -1 "$KB_WORK/out")"
+}
+
 # Under valgrind: no bad access, no byte of ours left behind. Its own freeing
 # of libc's memory hangs where a thread that exit() ended held a lock.
 checked() { # LOG COMMAND...

@@ -18,6 +18,7 @@
 struct taking {
     struct kb_fetcher *fetcher;
     struct kb_fetch_sent *sent;
+    int32_t throttle_ms; /* known before the first partition */
 };
 
 /* The end of what can be read for now. */
@@ -201,6 +202,12 @@ static int on_fetched(void *data, const struct kb_fetched *fetched,
         kb_fetch_give_back(fetcher, part, KB_TROUBLE_NONE);
         return KBP_OK;
     }
+    if (fetched->records_len == 0 && taking->throttle_ms > 0 &&
+        fetched->partition->offset < readable_end(fetcher, fetched)) {
+        /* Kept back by a quota: it says nothing about the log. */
+        taking->sent->answered[index] = false;
+        return KBP_OK;
+    }
     if (fetched->records_len == 0) {
         on_nothing(fetcher, part, fetched, index == 0);
         return KBP_OK;
@@ -248,8 +255,7 @@ static void on_throttled(struct kb_fetcher *fetcher, struct kb_part *part,
 int kb_fetch_take_answer(struct kb_fetcher *fetcher, struct kb_fetch_sent *sent,
                          struct kbp_error *err)
 {
-    struct taking taking = {fetcher, sent};
-    int32_t throttle_ms = 0;
+    struct taking taking = {fetcher, sent, 0};
     int16_t error = 0;
     size_t i;
     int rc;
@@ -258,10 +264,10 @@ int kb_fetch_take_answer(struct kb_fetcher *fetcher, struct kb_fetch_sent *sent,
         sent->answered[i] = false;
     fetcher->got_records = 0;
     fetcher->got_bytes = 0;
-    rc = kb_fetch_decode(&fetcher->answer, &sent->wire, &throttle_ms, &error,
-                         on_fetched, &taking, err);
-    if (throttle_ms > 0)
-        kb_conn_throttled(fetcher->conn, throttle_ms);
+    rc = kb_fetch_decode(&fetcher->answer, &sent->wire, &taking.throttle_ms,
+                         &error, on_fetched, &taking, err);
+    if (taking.throttle_ms > 0)
+        kb_conn_throttled(fetcher->conn, taking.throttle_ms);
     if (fetcher->got_bytes > 0)
         fetcher->fed_ms = kb_now_ms();
     /* From the last to the first, so that they keep their order in front. */
@@ -272,7 +278,7 @@ int kb_fetch_take_answer(struct kb_fetcher *fetcher, struct kb_fetch_sent *sent,
             continue;
         if (error != KB_KAFKA_NONE)
             on_error(fetcher, part, error);
-        else if (throttle_ms > 0)
+        else if (taking.throttle_ms > 0)
             on_throttled(fetcher, part, i == 0);
         else
             kb_parts_push_front(&fetcher->ready, part);

@@ -94,27 +94,7 @@ case_a_backup_moves_its_metrics_and_tells_its_health() {
 # A snapshot: what it is to cover, what is left of it, a gap, a store that fails
 # for a while, and how long it took.
 case_a_snapshot_moves_its_metrics() {
-    local b shim=$KB_WORK/write.so wrap=()
-    case $KB_BUILD in *asan* | *tsan*) skip "the sanitizer comes first" ;; esac
-    gcc -shared -fPIC -o "$shim" -x c - <<'C'
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-ssize_t write(int fd, const void *bytes, size_t len)
-{
-    struct stat st;
-
-    if (fd > 2 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        access(getenv("WRITE_FAILS"), F_OK) == 0) {
-        errno = EIO;
-        return -1;
-    }
-    return syscall(SYS_write, fd, bytes, len);
-}
-C
+    local b
     b=$(kafka_addr k)
     client load -b "$b" gaps --records 1000 --batch 10
     backup_yaml "$KB_WORK/g.yaml" id=gaps broker="$b" include=gaps
@@ -126,7 +106,7 @@ C
         rate_limit_records_per_sec=1500 fetch_max_bytes=16KiB
     printf 'metrics: {port: 0, update_interval_ms: 100, %s}\n' \
         'keep_alive_seconds: 60' >>"$KB_WORK/g.yaml"
-    KB_WRAP=(env "LD_PRELOAD=$shim" WRITE_FAILS="$KB_WORK/fails")
+    kb_failing_io FAIL_WRITE "$KB_WORK/fails"
     kb_start g backup -c "$KB_WORK/g.yaml"
     KB_WRAP=()
     wait_until 20 serves g

@@ -197,33 +197,12 @@ case_disk_full() {
 # A disk that fails at a sync: an I/O error, not a damaged archive. What wasn't
 # committed is fetched and written again by the next run.
 case_sync_fails() {
-    local b shim=$KB_WORK/sync.so
-    case $KB_BUILD in *asan* | *tsan*) skip "the sanitizer comes first" ;; esac
+    local b
     b=$(kafka_addr k)
-    gcc -shared -fPIC -o "$shim" -x c - <<'C'
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* Fails for files that are as large as a segment. */
-int fsync(int fd)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 100000 &&
-        access(getenv("SYNC_FAILS"), F_OK) == 0) {
-        errno = EIO;
-        return -1;
-    }
-    return (int)syscall(SYS_fsync, fd);
-}
-C
     backup_yaml "$KB_WORK/sync.yaml" id=sync broker="$b" include=plain,packed \
         commit_interval=1s storage="retry: {timeout: 1s}"
+    kb_failing_io FAIL_SYNC "$KB_WORK/fails"
     touch "$KB_WORK/fails"
-    KB_WRAP=(env "LD_PRELOAD=$shim" SYNC_FAILS="$KB_WORK/fails")
     kb_run $KB_FAILED sync1 backup -c "$KB_WORK/sync.yaml"
     assert_contains "the log" "$KB_WORK/sync1.err" "can't sync"
     # A continuous one goes on when the disk does.
@@ -236,6 +215,31 @@ C
     proc_signal sync2 TERM
     kb_end_with $KB_INTERRUPTED sync2 30
     validate_deep sync
+}
+
+# A store that is away for longer than stall_timeout: memory is used up, and
+# nothing is fetched; but that isn't the broker's silence.
+case_store_away_is_no_stall() {
+    local b
+    b=$(kafka_addr k)
+    client load -b "$b" large --partitions 4 --records 10000 --size 1000
+    backup_yaml "$KB_WORK/large.yaml" id=large broker="$b" include=large \
+        memory_limit=16MiB compression=none segment_max_bytes=1MiB \
+        stall_timeout=1s rate_limit_bytes_per_sec=8MB \
+        storage="retry: {timeout: 120s}"
+    kb_failing_io FAIL_WRITE "$KB_WORK/away"
+    kb_start large backup -c "$KB_WORK/large.yaml" -f json
+    KB_WRAP=()
+    wait_until 30 grep -q "fetches" "$KB_WORK/large.err"
+    touch "$KB_WORK/away"
+    wait_until 30 grep -q "trying again in" "$KB_WORK/large.err" ||
+        fail "the store didn't fail"
+    sleep 6 # two until memory is used up
+    rm "$KB_WORK/away"
+    kb_end_with 0 large
+    assert_eq "records" 40000 "$(json_at "$KB_WORK/large.out" records)"
+    assert_at_least "memory that was used" $((12 << 20)) \
+        "$(json_at "$KB_WORK/large.out" peak_memory)"
 }
 
 suite_main "$@"

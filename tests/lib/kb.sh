@@ -95,6 +95,17 @@ case $KB_BUILD in
         "TSAN_OPTIONS=suppressions=$KB_LIB/tsan.supp ignore_noninstrumented_modules=1 exitcode=66 ${TSAN_OPTIONS:-}") ;;
 esac
 
+# kb_failing_io VARIABLE FILE: runs from here on have a disk that fails while
+# FILE is there (fail_io.c); KB_WRAP=() ends it.
+kb_failing_io() {
+    local shim=$KB_WORK/fail_io.so
+    case $KB_BUILD in
+    *asan* | *tsan*) skip "the sanitizer wants to be loaded first" ;;
+    esac
+    [ -f "$shim" ] || gcc -shared -fPIC -O1 -o "$shim" "$KB_LIB/fail_io.c"
+    KB_WRAP=(env "LD_PRELOAD=$shim" "$1=$2")
+}
+
 # kb ARGS...: the program, ended after KB_TIMEOUT seconds.
 kb() {
     timeout -k 10 "${KB_TIMEOUT:-240}" ${KB_WRAP[@]+"${KB_WRAP[@]}"} \

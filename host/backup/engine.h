@@ -71,6 +71,7 @@ struct kb_engine {
 
     int64_t next_metadata_ms;
     int64_t next_discovery_ms;
+    int64_t next_configs_ms; /* to be read again then */
     int64_t next_commit_ms;
     int64_t next_groups_ms;
     int64_t next_watch_ms;

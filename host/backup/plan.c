@@ -19,6 +19,9 @@ static const char *const broker_topics[] = {
     "__remote_log_metadata", "__cluster_metadata",
 };
 
+/* Discoveries from one look at all configs to the next: they are large. */
+#define CONFIGS_EVERY 10
+
 static bool is_pattern(const char *text)
 {
     return strpbrk(text, "*?") != NULL;
@@ -249,16 +252,28 @@ static int take_topic(struct kb_engine *engine,
     return rc;
 }
 
+/* Whether it is time to read again the configs that are known. */
+static bool configs_are_due(struct kb_engine *engine, bool first)
+{
+    if (!first && kb_left_ms(engine->next_configs_ms) > 0)
+        return false;
+    engine->next_configs_ms = kb_deadline_ms(
+        engine->config->backup.discovery_interval_ms * CONFIGS_EVERY);
+    return !first;
+}
+
 int kb_plan(struct kb_engine *engine, bool first, struct kbp_error *err)
 {
     const struct kb_metadata *metadata;
     char acl[KB_ACL_TEXT];
     size_t selected = 0;
+    bool again;
     size_t i;
     int rc = kb_engine_metadata(engine, true, err);
 
     if (rc != KBP_OK)
         return rc;
+    again = configs_are_due(engine, first);
     metadata = engine->metadata;
     for (i = 0; i < metadata->topic_count && rc == KBP_OK; i++) {
         const struct kb_meta_topic *meta = &metadata->topics[i];
@@ -281,7 +296,7 @@ int kb_plan(struct kb_engine *engine, bool first, struct kbp_error *err)
             rc = take_topic(engine, meta, false, err);
         else if (kb_uuid_equal(&topic->id, &meta->id)) {
             /* Continuous: what was changed, or couldn't be read before. */
-            topic->ask_configs = true;
+            topic->ask_configs = again || !topic->configs_read;
             rc = size_topic(topic, meta, err);
         } else
             rc = kb_plan_restart(engine, topic,

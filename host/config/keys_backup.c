@@ -149,8 +149,9 @@ static const struct kb_key backup_keys[] = {
      .default_text = "30s",
      .min = 100,
      .max = 86400000,
-     .help = "continuous: how often to look for new topics and partitions, and "
-             "for configs of topics that were changed"},
+     .help =
+         "continuous: how often to look for new topics and partitions, and, "
+         "every tenth time, for configs of topics that were changed"},
     {.name = "isolation_level",
      .type = KB_KEY_CHOICE,
      .at = BACKUP(isolation_level),

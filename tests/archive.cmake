@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 kb_unit_test(archive_commit LINKS kb_archive)
+kb_unit_test(archive_manifest LINKS kb_archive)
 kb_unit_test(archive_lease LINKS kb_archive)
 kb_unit_test(archive_names LINKS kb_archive)
 kb_unit_test(archive_reader LINKS kb_archive)

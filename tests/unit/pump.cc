@@ -317,7 +317,7 @@ TEST_F(Pump, EndsWhenTheClientGivesUpOnABrokerThatTakesNothing)
 
 TEST_F(Pump, StopsAndBeginsNoMore)
 {
-    Broker broker(0);
+    SaslBroker broker(0);
 
     open("alice-secret");
     int fd = dial(broker.node());

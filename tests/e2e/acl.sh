@@ -119,7 +119,7 @@ case_backup_without_describe_configs() {
 }
 
 case_backup_without_the_group() {
-    backup_as 0 nogroup yes $(without group=$GROUP:Describe $(backup_acls))
+    backup_as $KB_INCOMPLETE nogroup yes $(without group=$GROUP:Describe $(backup_acls))
     granted_by b-nogroup Describe --group $GROUP
 }
 

@@ -100,7 +100,7 @@ final class Wire implements AutoCloseable {
             if (error == 0)
                 return b.getLong();
             boolean transientError = error == 3 || error == 6 || error == 5;
-            if (!transientError || tries > 100)
+            if (!transientError || tries > 600)
                 throw new IOException("produce to " + topic + "-" + partition
                     + " refused with error " + error);
             Thread.sleep(100);

@@ -55,9 +55,11 @@ static int dial(struct kb_pump *pump, int64_t deadline_ms,
     }
     status =
         kb_tcp_dial(o->net, o->host, o->port, deadline_ms, &pump->broker, err);
-    if (status == KBP_OK && security && security->ops->wrap)
+    if (status == KBP_OK && security && security->ops->wrap) {
         status = security->ops->wrap(security, &peer, &pump->broker,
                                      deadline_ms, err);
+        pump->tls_failed = status != KBP_OK;
+    }
     if (status != KBP_OK) {
         kb_stream_close(pump->broker);
         pump->broker = NULL;

@@ -243,23 +243,24 @@ static int log_in(struct kb_pump *pump, int64_t deadline_ms,
     return status;
 }
 
-static int rdkafka_code(const struct kbp_error *err)
+static int rdkafka_code(const struct kb_pump *pump, const struct kbp_error *err)
 {
-    switch (err->status) {
-    case KBP_ERR_TIMEOUT:
+    if (err->status == KBP_ERR_TIMEOUT)
         return RDKAFKA_TIMED_OUT;
+    if (pump->tls_failed)
+        return RDKAFKA_SSL;
+    switch (err->status) {
     case KBP_ERR_AUTH:
     case KBP_ERR_CONFIG:
-        return strncmp(err->message, "TLS", 3) == 0
-                   ? RDKAFKA_SSL
-                   : KB_KAFKA_SASL_AUTHENTICATION_FAILED;
+        return KB_KAFKA_SASL_AUTHENTICATION_FAILED;
     default:
         return RDKAFKA_TRANSPORT;
     }
 }
 
-static void verdict(struct kb_buf *out, const struct request *request,
-                    int result, const struct kbp_error *err)
+static void verdict(const struct kb_pump *pump, struct kb_buf *out,
+                    const struct request *request, int result,
+                    const struct kbp_error *err)
 {
     char text[TEXT_MAX];
     int len = 0;
@@ -269,7 +270,7 @@ static void verdict(struct kb_buf *out, const struct request *request,
                        *err->hint ? "; " : "", err->hint);
     if (len >= (int)sizeof text)
         len = (int)sizeof text - 1;
-    put16(out, result == KBP_OK ? KB_KAFKA_NONE : rdkafka_code(err));
+    put16(out, result == KBP_OK ? KB_KAFKA_NONE : rdkafka_code(pump, err));
     put16(out, result == KBP_OK ? -1 : len);
     kb_buf_add(out, text, (size_t)len);
     put32(out, 0); /* no bytes */
@@ -340,7 +341,7 @@ int kb_pump_greet(struct kb_pump *pump, int dialled, int64_t deadline_ms,
                 result = take_credentials(pump, &request, err);
             if (result == KBP_OK)
                 result = log_in(pump, deadline_ms, err);
-            verdict(&answer, &request, result, err);
+            verdict(pump, &answer, &request, result, err);
             over = true;
             break;
         default:

@@ -13,6 +13,7 @@ struct kb_pump {
     struct kb_stream *broker; /* or NULL */
     struct kb_login *login;   /* or NULL */
     int16_t authenticate;     /* the broker's highest SaslAuthenticate */
+    bool tls_failed;
     char where[300];
 };
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "client.h"
 
 #define NAME "kafka_backup_sasl"
@@ -25,25 +26,36 @@
 /* Broker threads know their client from on_thread_start() on. */
 static __thread struct kb_client_state *my_state;
 
+/* A conf that was ours before it was set to PLAINTEXT again. */
+static bool is_plaintext(struct kb_client_state *state)
+{
+    struct kb_protocol protocol =
+        kb_properties_protocol(kb_client_state_properties(state));
+
+    return !protocol.tls && !protocol.sasl;
+}
+
 static int socket_cb(int domain, int type, int protocol, void *opaque)
 {
-    (void)domain;
-    (void)type;
-    (void)protocol;
     (void)opaque;
     if (!my_state) {
         errno = EINVAL;
         return -1;
     }
+    if (is_plaintext(my_state))
+        return socket(domain, type | SOCK_CLOEXEC, protocol);
     return kb_client_state_socket(my_state);
 }
 
 static int connect_cb(int fd, const struct sockaddr *addr, int addrlen,
                       const char *id, void *opaque)
 {
-    (void)addr;
-    (void)addrlen;
     (void)opaque;
+    if (my_state && is_plaintext(my_state))
+        return connect(fd, addr, (socklen_t)addrlen) == 0 ||
+                       errno == EINPROGRESS
+                   ? 0
+                   : errno;
     return my_state ? kb_client_state_connect(my_state, fd, id) : EBADF;
 }
 
@@ -68,7 +80,6 @@ static void apply(struct kb_client_state *state, rd_kafka_conf_t *conf)
     if (!protocol.tls && !protocol.sasl) {
         (void)api->rd_kafka_conf_set(conf, "security.protocol", "plaintext",
                                      NULL, 0);
-        api->rd_kafka_conf_set_connect_cb(conf, NULL);
         *inside = false;
         return;
     }
@@ -86,7 +97,7 @@ static void apply(struct kb_client_state *state, rd_kafka_conf_t *conf)
         if (api->rd_kafka_conf_get(conf, name, have, &size) !=
                 RD_KAFKA_CONF_OK ||
             !*have)
-            (void)api->rd_kafka_conf_set(conf, name, NAME, NULL, 0);
+            (void)api->rd_kafka_conf_set(conf, name, KB_NOTHING_GIVEN, NULL, 0);
     }
     api->rd_kafka_conf_set_socket_cb(conf, socket_cb);
     api->rd_kafka_conf_set_connect_cb(conf, connect_cb);
@@ -321,6 +332,27 @@ static int read_file(struct kb_client_state *state, rd_kafka_conf_t *conf,
     return status;
 }
 
+/* A guest in somebody's program says what it has to, and more when asked. */
+static int set_log_level(struct kbp_error *err)
+{
+    static const char *const words[] = {"off", "error", "warn", "info",
+                                        "debug"};
+    const char *wanted = secure_getenv("KAFKA_BACKUP_SASL_LOG");
+    int32_t i;
+
+    if (!wanted || !*wanted)
+        wanted = "warn";
+    for (i = 0; i < 5; i++)
+        if (strcmp(wanted, words[i]) == 0) {
+            kb_log_init(KB_LOG_TEXT, KBP_LOG_ERROR - 1 + i);
+            return KBP_OK;
+        }
+    return kb_fail(err, KBP_ERR_CONFIG,
+                   "KAFKA_BACKUP_SASL_LOG: \"%s\" is none of off, error, warn, "
+                   "info, debug",
+                   wanted);
+}
+
 __attribute__((visibility("default"))) rd_kafka_resp_err_t
 conf_init(rd_kafka_conf_t *conf, void **plug_opaque, char *errstr,
           size_t errstr_size);
@@ -335,6 +367,10 @@ rd_kafka_resp_err_t conf_init(rd_kafka_conf_t *conf, void **plug_opaque,
 
     if (!api)
         return RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
+    if (set_log_level(&err) != KBP_OK) {
+        (void)refuse(&err, errstr, errstr_size);
+        return RD_KAFKA_RESP_ERR__INVALID_ARG;
+    }
     if (kb_client_state_new(api, &state, &err) != KBP_OK) {
         (void)refuse(&err, errstr, errstr_size);
         return RD_KAFKA_RESP_ERR__FAIL;

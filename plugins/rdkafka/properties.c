@@ -18,8 +18,64 @@ static const struct {
     const char *instead;
 } refused[] = {
     {"ssl.engine.location", "there is no support for engines"},
+    {"ssl.engine.id", "there is no support for engines"},
     {"ssl.providers", "set them in openssl.cnf"},
+    {"sasl.oauthbearer.assertion.algorithm", "it has client_credentials only"},
+    {"sasl.oauthbearer.metadata.authentication.type",
+     "use sasl.oauthbearer.method=oidc"},
 };
+
+/* What librdkafka calls them; kinit isn't needed, and so not run. */
+static const char *const known[] = {
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.key.location",
+    "ssl.key.pem",
+    "ssl.key.password",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.crl.location",
+    "ssl.cipher.suites",
+    "ssl.curves.list",
+    "ssl.sigalgs.list",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.engine.location",
+    "ssl.engine.id",
+    "ssl.providers",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.password",
+    "sasl.kerberos.service.name",
+    "sasl.kerberos.principal",
+    "sasl.kerberos.keytab",
+    "sasl.kerberos.kinit.cmd",
+    "sasl.kerberos.min.time.before.relogin",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.method",
+    "sasl.oauthbearer.grant.type",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.client.credentials.client.id",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.scope",
+    "sasl.oauthbearer.extensions",
+    "sasl.oauthbearer.token.endpoint.url",
+    "sasl.oauthbearer.header.urlencode",
+};
+#define KNOWN_COUNT (sizeof known / sizeof known[0])
+
+static bool is_known(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < KNOWN_COUNT; i++)
+        if (strcmp(name, known[i]) == 0)
+            return true;
+    return false;
+}
 
 enum kb_property_owner kb_property_owner(const char *name)
 {
@@ -63,6 +119,24 @@ static int check_own_name(const char *name, struct kbp_error *err)
                    near ? "; did you mean " : "", near ? near : "");
 }
 
+/*
+ * A misspelt name is refused, as librdkafka refuses it.  One of sasl.* that is
+ * like none of these may be that of a vendor's plugin: kb_properties_sasl().
+ */
+static int check_name(const char *name, struct kbp_error *err)
+{
+    bool is_ssl = strncmp(name, "ssl.", 4) == 0;
+    const char *near;
+
+    if ((!is_ssl && strncmp(name, "sasl.", 5) != 0) || is_known(name))
+        return KBP_OK;
+    near = kb_did_you_mean(name, known, KNOWN_COUNT);
+    if (!near && !is_ssl)
+        return KBP_OK;
+    return kb_fail(err, KBP_ERR_CONFIG, "%s: no such property%s%s", name,
+                   near ? "; did you mean " : "", near ? near : "");
+}
+
 int kb_property_check(const char *name, const char *value,
                       struct kbp_error *err)
 {
@@ -78,6 +152,14 @@ int kb_property_check(const char *name, const char *value,
                            refused[i].instead);
     if (strncmp(name, OWN_PREFIX, sizeof OWN_PREFIX - 1) == 0)
         return check_own_name(name, err);
+    if (check_name(name, err) != KBP_OK)
+        return err->status;
+    if (strcmp(name, "sasl.oauthbearer.grant.type") == 0 &&
+        strcmp(value, "client_credentials") != 0)
+        return kb_fail(err, KBP_ERR_CONFIG,
+                       "sasl.oauthbearer.grant.type: kafka_backup_sasl has "
+                       "client_credentials only, not %s",
+                       value);
     if (strcmp(name, "security.protocol") == 0) {
         for (i = 0; i < 4; i++)
             if (strcasecmp(value, protocols[i]) == 0)
@@ -104,7 +186,19 @@ int kb_property_check(const char *name, const char *value,
 
 static const char *canonical(const char *name)
 {
-    return strcmp(name, "sasl.mechanisms") == 0 ? "sasl.mechanism" : name;
+    static const char *const also[][2] = {
+        {"sasl.mechanisms", "sasl.mechanism"},
+        {"sasl.oauthbearer.client.credentials.client.id",
+         "sasl.oauthbearer.client.id"},
+        {"sasl.oauthbearer.client.credentials.client.secret",
+         "sasl.oauthbearer.client.secret"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof also / sizeof also[0]; i++)
+        if (strcmp(name, also[i][0]) == 0)
+            return also[i][1];
+    return name;
 }
 
 int kb_properties_set(struct kb_properties *properties, const char *name,
@@ -295,6 +389,44 @@ static int add(struct kb_sasl_values *values, const char *name,
     return KBP_OK;
 }
 
+static bool has_option(const struct kb_type *type, const char *kafka_name)
+{
+    struct kbp_option option;
+    uint32_t i;
+
+    for (i = 0; i < type->options.count; i++) {
+        kb_option_at(&type->options, i, &option);
+        if (option.kafka_name && strcmp(option.kafka_name, kafka_name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Those of no mechanism that is known here have to be this one's. */
+static int check_strangers(const struct kb_properties *properties,
+                           const struct kb_type *type, struct kbp_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < properties->count; i++) {
+        const char *name = properties->items[i].name;
+
+        if (strncmp(name, "sasl.", 5) == 0 && !is_known(name) &&
+            !has_option(type, name))
+            return kb_fail(err, KBP_ERR_CONFIG,
+                           "%s: no such property, and the plugin of %s has no "
+                           "option of that name",
+                           name, type->name);
+    }
+    return KBP_OK;
+}
+
+/* What PLAIN was given for lack of anything is nothing. */
+static const char *given(const char *value)
+{
+    return *value && strcmp(value, KB_NOTHING_GIVEN) != 0 ? value : NULL;
+}
+
 int kb_properties_sasl(const struct kb_properties *properties,
                        const struct kb_type *type, const char *user,
                        const char *password, struct kb_sasl_values *values,
@@ -302,9 +434,11 @@ int kb_properties_sasl(const struct kb_properties *properties,
 {
     const char *options =
         kb_properties_get(properties, "kafka_backup.sasl.options");
-    int status = options ? take_options(values, options, err) : KBP_OK;
+    int status = check_strangers(properties, type, err);
     uint32_t i;
 
+    if (status == KBP_OK && options)
+        status = take_options(values, options, err);
     for (i = 0; status == KBP_OK && i < type->options.count; i++) {
         struct kbp_option option;
         const char *value;
@@ -313,9 +447,9 @@ int kb_properties_sasl(const struct kb_properties *properties,
         if (!option.kafka_name)
             continue;
         if (strcmp(option.kafka_name, "sasl.username") == 0)
-            value = *user ? user : NULL;
+            value = given(user);
         else if (strcmp(option.kafka_name, "sasl.password") == 0)
-            value = *password ? password : NULL;
+            value = given(password);
         else
             value = kb_properties_get(properties, option.kafka_name);
         if (value)

@@ -26,6 +26,12 @@ enum kb_property_owner {
     KB_PROPERTY_OURS    /* librdkafka doesn't see it */
 };
 
+/*
+ * User and password of librdkafka's PLAIN where the application gave none; a
+ * mechanism of ours takes them for that.
+ */
+#define KB_NOTHING_GIVEN "kafka_backup_sasl"
+
 /* Whose a property of that name is. */
 enum kb_property_owner kb_property_owner(const char *name);
 

@@ -582,7 +582,7 @@ case_a_partition_without_a_leader_is_named() {
     client load -b "$addr" lost --partitions 6 --records 100
     kafka_kill d3
     backup_yaml "$KB_WORK/lost.yaml" id=lost broker="$(kafka_addr d1)" \
-        include=lost
+        include=lost leader_timeout=5s connection="request_timeout: 10s"
     kb_run "$KB_INCOMPLETE" lost backup -c "$KB_WORK/lost.yaml" -f json
     assert_matches "the log" "$KB_WORK/lost.err" "leader"
     assert_eq "complete partitions" 4 "$(of lost \
@@ -590,9 +590,9 @@ case_a_partition_without_a_leader_is_named() {
     kafka_start d3
     kb_run 0 found backup -c "$KB_WORK/lost.yaml" -f json
     assert_eq "records in the archive" 600 "$(reads lost 'd[-1]["records"]')"
-    kafka_stop d1 || true
-    kafka_stop d2 || true
-    kafka_stop d3 || true
+    kafka_kill d1
+    kafka_kill d2
+    kafka_kill d3
 }
 
 # bytes_out NODE: what a broker has sent to consumers, as it counts itself

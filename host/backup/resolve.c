@@ -409,6 +409,8 @@ static int on_broken(struct kb_engine *engine, struct kb_part *part,
         kb_warn("%s/%d: %s; tried again in %d s%s", part->topic->name,
                 (int)part->partition, part->why, BROKEN_MS / 1000, acl);
         part->not_before_ms = kb_deadline_ms(BROKEN_MS);
+        /* What came until now doesn't mend it: only what comes from here on. */
+        part->moved_seen_ms = atomic_load(&part->moved_ms);
         part->broken = true;
         return kb_engine_assign(engine, part, err);
     }

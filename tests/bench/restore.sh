@@ -5,7 +5,7 @@
 
 # restore_once ID TOPIC: into a new topic, which is left in RESTORED
 restore_once() {
-    RESTORED=$2-back-$RANDOM$RANDOM
+    RESTORED=$2-back-$RANDOM$RANDOM STORED=
     cat >"$KB_WORK/restore.yaml" <<X
 mode: restore
 backup_id: $1

@@ -217,6 +217,28 @@ static int32_t on_capture(void *data, const struct kbp_object *object)
     return kb_names_add(&o->names, &name, &o->err) != KBP_OK;
 }
 
+/* Remove the objects of these names, in order; `*removed` of them are gone. */
+static int remove_named(struct kb_committer *c, const struct kb_names *names,
+                        char *(*key_of)(const char *backup_id,
+                                        const struct kb_name *name),
+                        size_t *removed, struct kbp_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < names->count; i++) {
+        char *key = key_of(c->manifest->backup_id, &names->items[i]);
+        int rc = key ? kb_store_remove(c->store, key, err)
+                     : kb_fail_nomem(err, "a key");
+
+        free(key);
+        *removed = i;
+        if (rc != KBP_OK)
+            return rc;
+    }
+    *removed = names->count;
+    return KBP_OK;
+}
+
 /* Remove what is listed from `after` on and `find` says nothing names. */
 static int sweep_objects(struct orphans *o, const char *after,
                          kbp_object_fn find,
@@ -224,21 +246,15 @@ static int sweep_objects(struct orphans *o, const char *after,
                                          const struct kb_name *name),
                          struct kbp_error *err)
 {
-    struct kb_store_session *store = o->committer->store;
-    const char *id = o->committer->manifest->backup_id;
-    size_t i;
-    int rc = kb_store_list(store, o->prefix, after, 0, find, o, err);
+    size_t removed;
+    int rc =
+        kb_store_list(o->committer->store, o->prefix, after, 0, find, o, err);
 
     if (rc == KBP_OK && o->err.status != KBP_OK)
         rc = kb_fail_nomem(err, "what an earlier run left");
-    for (i = 0; i < o->names.count && rc == KBP_OK; i++) {
-        char *key = key_of(id, &o->names.items[i]);
-
-        rc = key ? kb_store_remove(store, key, err)
-                 : kb_fail_nomem(err, "a key");
-        free(key);
-    }
-    return rc;
+    return rc == KBP_OK
+               ? remove_named(o->committer, &o->names, key_of, &removed, err)
+               : rc;
 }
 
 /*
@@ -422,23 +438,14 @@ static int put_folded(struct kb_committer *c, const struct kb_buf *bytes,
 static int remove_folded(struct kb_committer *c, struct kbp_error *err)
 {
     struct kb_names *names = &c->manifest->log->removable;
-    size_t i;
-    int rc = KBP_OK;
-
+    size_t removed;
     /* Oldest first: what is left after a crash is always the log's end. */
-    for (i = 0; i < names->count && rc == KBP_OK; i++) {
-        char *key = kb_key_log(c->manifest->backup_id, &names->items[i]);
+    int rc = remove_named(c, names, kb_key_log, &removed, err);
 
-        rc = key ? kb_store_remove(c->store, key, err)
-                 : kb_fail_nomem(err, "a key");
-        free(key);
-        if (rc != KBP_OK)
-            break;
-    }
-    if (i > 0)
-        memmove(names->items, names->items + i,
-                (names->count - i) * sizeof *names->items);
-    names->count -= i;
+    if (removed > 0)
+        memmove(names->items, names->items + removed,
+                (names->count - removed) * sizeof *names->items);
+    names->count -= removed;
     return rc;
 }
 
@@ -446,16 +453,9 @@ static int remove_folded(struct kb_committer *c, struct kbp_error *err)
 static int remove_thinned(struct kb_committer *c, struct kbp_error *err)
 {
     struct kb_names *names = &c->manifest->log->thinned;
-    size_t i;
-    int rc = KBP_OK;
+    size_t removed;
+    int rc = remove_named(c, names, kb_key_groups, &removed, err);
 
-    for (i = 0; i < names->count && rc == KBP_OK; i++) {
-        char *key = kb_key_groups(c->manifest->backup_id, &names->items[i]);
-
-        rc = key ? kb_store_remove(c->store, key, err)
-                 : kb_fail_nomem(err, "a key");
-        free(key);
-    }
     names->count = 0;
     return rc;
 }

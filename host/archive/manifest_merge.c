@@ -150,19 +150,10 @@ static uint64_t ranges_in(const struct kb_partition_log *log,
 static const struct kb_range *range_at(const struct kb_ranges *ranges,
                                        int64_t offset)
 {
-    size_t low = 0;
-    size_t high = ranges->count;
+    size_t at = kb_ranges_behind(ranges, offset);
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (ranges->items[mid].end <= offset)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < ranges->count && ranges->items[low].start <= offset
-               ? &ranges->items[low]
+    return at < ranges->count && ranges->items[at].start <= offset
+               ? &ranges->items[at]
                : NULL;
 }
 

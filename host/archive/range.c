@@ -82,6 +82,22 @@ int kb_ranges_add(struct kb_ranges *ranges, enum kb_range_kind kind,
     return KBP_OK;
 }
 
+size_t kb_ranges_behind(const struct kb_ranges *ranges, int64_t offset)
+{
+    size_t low = 0;
+    size_t high = ranges->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (ranges->items[mid].end <= offset)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
 uint64_t kb_ranges_total(const struct kb_ranges *ranges)
 {
     uint64_t total = 0;

@@ -66,6 +66,9 @@ void kb_ranges_release(struct kb_ranges *ranges);
 int kb_ranges_add(struct kb_ranges *ranges, enum kb_range_kind kind,
                   int64_t start, int64_t end, struct kbp_error *err);
 
+/* The first that reaches behind `offset`; `count`: none does. */
+size_t kb_ranges_behind(const struct kb_ranges *ranges, int64_t offset);
+
 /* The sum of their lengths. */
 uint64_t kb_ranges_total(const struct kb_ranges *ranges);
 

@@ -337,30 +337,13 @@ static bool fills(const struct kb_ranges *ranges, size_t *at, int64_t start,
     return true;
 }
 
-/* The first range that reaches behind `offset`. */
-static size_t first_range(const struct kb_ranges *ranges, int64_t offset)
-{
-    size_t low = 0;
-    size_t high = ranges->count;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (ranges->items[mid].end <= offset)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
 /* Batches and ranges tile the extent exactly; false: not at `*where`. */
 static bool is_tiled(const struct work *w, const struct kb_claim *claim,
                      size_t first, size_t count, int64_t *where)
 {
     const struct kb_ranges *ranges = &claim->log->ranges;
     const struct kb_extent *extent = claim->extent;
-    size_t at = first_range(ranges, extent->start);
+    size_t at = kb_ranges_behind(ranges, extent->start);
     int64_t behind = extent->start;
     size_t i;
     size_t g;

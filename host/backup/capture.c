@@ -11,6 +11,7 @@
 
 #include "backup/engine.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "kafka/acl.h"
@@ -140,15 +141,6 @@ static int add_group(struct kb_engine *engine, struct kb_groups *groups,
     return rc;
 }
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
-{
-    const uint8_t *at = bytes;
-
-    while (len-- > 0)
-        hash = (hash ^ *at++) * UINT64_C(1099511628211);
-    return hash;
-}
-
 /* Of all there is to say of them, in whatever order brokers list them. */
 static uint64_t hash_of(const struct kb_groups *groups)
 {
@@ -158,17 +150,17 @@ static uint64_t hash_of(const struct kb_groups *groups)
 
     for (g = 0; g < groups->count; g++) {
         const struct kb_captured_group *group = &groups->items[g];
-        uint64_t one = mix(UINT64_C(14695981039346656037), group->name,
-                           strlen(group->name) + 1);
+        uint64_t one =
+            kb_hash(KB_HASH_INIT, group->name, strlen(group->name) + 1);
 
         for (i = 0; i < group->count; i++) {
             const struct kb_captured_offset *o = &group->offsets[i];
             const char *metadata = o->metadata ? o->metadata : "";
 
-            one = mix(one, o->topic, strlen(o->topic) + 1);
-            one = mix(one, &o->partition, sizeof o->partition);
-            one = mix(one, &o->offset, sizeof o->offset);
-            one = mix(one, metadata, strlen(metadata) + 1);
+            one = kb_hash(one, o->topic, strlen(o->topic) + 1);
+            one = kb_hash(one, &o->partition, sizeof o->partition);
+            one = kb_hash(one, &o->offset, sizeof o->offset);
+            one = kb_hash(one, metadata, strlen(metadata) + 1);
         }
         sum += one;
     }

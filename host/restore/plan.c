@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 /* Of plain records in a batch that is built: what a broker takes by default
@@ -335,12 +336,10 @@ static void choose_select(struct kb_plan *plan,
         least(restore->produce_batch_bytes, SMALL_PLAIN_MAX_BYTES);
 }
 
+/* The NUL counts, so that pieces don't run into each other. */
 static void hash_text(uint64_t *hash, const char *text)
 {
-    /* FNV-1a; the NUL counts, so that pieces don't run into each other. */
-    do
-        *hash = (*hash ^ (uint8_t)*text) * UINT64_C(1099511628211);
-    while (*text++);
+    *hash = kb_hash(*hash, text, strlen(text) + 1);
 }
 
 static void hash_number(uint64_t *hash, int64_t number)
@@ -375,7 +374,7 @@ static void hash_strings(uint64_t *hash, const struct kb_strings *strings)
 static void hash_options(struct kb_plan *plan, const struct kb_config *config)
 {
     const struct kb_restore_settings *restore = &config->restore;
-    uint64_t hash = UINT64_C(14695981039346656037);
+    uint64_t hash = KB_HASH_INIT;
     size_t i;
 
     hash_text(&hash, config->backup_id);

@@ -12,10 +12,11 @@
 #include "base/clock.h"
 
 /*
- * What is worth a wake-up in the middle of something large.  Of that, TLS may
- * hold the beginning of a record already.
+ * What is worth a wake-up in the middle of something large: each takes a
+ * processor from a thread that compresses.  Of that, TLS may hold the beginning
+ * of a record already.
  */
-#define LOW_WATER (64 * 1024)
+#define LOW_WATER (256 * 1024)
 #define LARGE ((uint64_t)LOW_WATER + 32 * 1024)
 
 void kb_stream_close(struct kb_stream *stream)

@@ -154,7 +154,7 @@ int64_t kb_watch_most_ms(const struct kb_engine *engine);
  * Why nothing comes of a partition that its fetcher has let go of, or, if it
  * hasn't, as far as that can be told.  `text` is returned.
  */
-#define KB_STALL_TEXT 640
+#define KB_STALL_TEXT 1024
 const char *kb_stall_text(const struct kb_engine *engine,
                           const struct kb_part *part, bool let_go,
                           char text[KB_STALL_TEXT]);

@@ -99,6 +99,8 @@ static void give_back_all(struct kb_fetcher *fetcher,
 /* The connection is gone: what was asked for on it is ready again. */
 static void lose_connection(struct kb_fetcher *fetcher)
 {
+    struct kb_part *part;
+
     kb_budget_withdraw(fetcher->env->budget, &fetcher->claim);
     while (fetcher->in_flight > 0) {
         struct kb_fetch_sent *sent = &fetcher->sent[fetcher->first];
@@ -114,6 +116,10 @@ static void lose_connection(struct kb_fetcher *fetcher)
     kb_conn_close(fetcher->conn);
     fetcher->conn = NULL;
     fetcher->lost++;
+    /* It was the connection that the broker left alone for a while. */
+    atomic_store(&fetcher->throttled_until_ms, 0);
+    for (part = fetcher->ready.head; part; part = part->next)
+        atomic_store(&part->throttle_ms, 0);
 }
 
 /* Partitions that may be asked for now go into `take`, at most `max`. */
@@ -497,6 +503,11 @@ int32_t kb_fetcher_broker(const struct kb_fetcher *fetcher)
 bool kb_fetcher_is_busy(const struct kb_fetcher *fetcher)
 {
     return atomic_load(&fetcher->busy) != 0;
+}
+
+bool kb_fetcher_is_throttled(const struct kb_fetcher *fetcher)
+{
+    return kb_left_ms(atomic_load(&fetcher->throttled_until_ms)) > 0;
 }
 
 bool kb_fetcher_is_tail(const struct kb_fetcher *fetcher)

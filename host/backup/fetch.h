@@ -60,6 +60,13 @@ bool kb_fetcher_is_tail(const struct kb_fetcher *fetcher);
 bool kb_fetcher_is_busy(const struct kb_fetcher *fetcher);
 
 /*
+ * Its broker said that it answers nobody of our client id for a while, which
+ * isn't over: that is no silence.  A quota that lets nothing through again and
+ * again is one.  [any thread]
+ */
+bool kb_fetcher_is_throttled(const struct kb_fetcher *fetcher);
+
+/*
  * End its thread, once env->stop is requested or it has no partitions any
  * more, and free it. What it had is the engine's.
  */

@@ -188,7 +188,7 @@ static int on_fetched(void *data, const struct kb_fetched *fetched,
     if (taking->sent->answered[index])
         return KBP_OK; /* a broker that says it twice */
     taking->sent->answered[index] = true;
-    atomic_store(&part->throttled, 0);
+    atomic_store(&part->throttle_ms, 0);
     if (fetched->error != KB_KAFKA_NONE) {
         on_error(fetcher, part, fetched->error);
         return KBP_OK;
@@ -245,11 +245,40 @@ static void on_throttled(struct kb_fetcher *fetcher, struct kb_part *part,
 {
     if (atomic_load(&part->moved_ms) < fetcher->fed_ms)
         atomic_store(&part->moved_ms, fetcher->fed_ms);
-    atomic_store(&part->throttled, 1);
     if (first)
         kb_parts_push(&fetcher->ready, part);
     else
         kb_parts_push_front(&fetcher->ready, part);
+}
+
+/*
+ * The broker reads nothing from this connection for so long: all that wait for
+ * it may know why.  The time excuses its silence; but when it asks again for as
+ * long as it had, and nothing has come, that is the silence.
+ */
+static void note_throttle(struct kb_fetcher *fetcher, int32_t throttle_ms)
+{
+    struct kb_part *part;
+    unsigned n;
+    size_t i;
+
+    kb_conn_throttled(fetcher->conn, throttle_ms);
+    for (part = fetcher->ready.head; part; part = part->next)
+        atomic_store(&part->throttle_ms, throttle_ms);
+    for (n = 0; n < fetcher->in_flight; n++) {
+        struct kb_fetch_sent *sent =
+            &fetcher->sent[(fetcher->first + n) % KB_FETCH_DEPTH];
+
+        for (i = 0; i < sent->count; i++) {
+            part = sent->partitions[i].user;
+            atomic_store(&part->throttle_ms, throttle_ms);
+        }
+    }
+    if (throttle_ms / 2 < fetcher->excused_ms)
+        return;
+    fetcher->excused_ms += throttle_ms;
+    atomic_store(&fetcher->throttled_until_ms, kb_deadline_ms(throttle_ms));
+    kb_progress_throttled(fetcher->env->progress, throttle_ms);
 }
 
 int kb_fetch_take_answer(struct kb_fetcher *fetcher, struct kb_fetch_sent *sent,
@@ -266,10 +295,10 @@ int kb_fetch_take_answer(struct kb_fetcher *fetcher, struct kb_fetch_sent *sent,
     fetcher->got_bytes = 0;
     rc = kb_fetch_decode(&fetcher->answer, &sent->wire, &taking.throttle_ms,
                          &error, on_fetched, &taking, err);
-    if (taking.throttle_ms > 0)
-        kb_conn_throttled(fetcher->conn, taking.throttle_ms);
-    if (fetcher->got_bytes > 0)
+    if (fetcher->got_bytes > 0) {
         fetcher->fed_ms = kb_now_ms();
+        fetcher->excused_ms = 0;
+    }
     /* From the last to the first, so that they keep their order in front. */
     for (i = sent->count; i-- > 0;) {
         struct kb_part *part = sent->partitions[i].user;
@@ -283,6 +312,8 @@ int kb_fetch_take_answer(struct kb_fetcher *fetcher, struct kb_fetch_sent *sent,
         else
             kb_parts_push_front(&fetcher->ready, part);
     }
+    if (taking.throttle_ms > 0)
+        note_throttle(fetcher, taking.throttle_ms);
     kb_answer_release(&fetcher->answer);
     if (fetcher->got_bytes > 0) {
         kb_progress_moved(fetcher->env->progress, fetcher->got_records,

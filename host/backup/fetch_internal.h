@@ -37,6 +37,7 @@ struct kb_fetcher {
     struct kb_part_list inbox;
     bool ending;
     atomic_int busy;
+    atomic_llong throttled_until_ms; /* kb_now_ms(); it excuses silence */
 
     /* The thread's own. */
     struct kb_conn *conn;
@@ -47,6 +48,7 @@ struct kb_fetcher {
     unsigned in_flight;
     struct kb_budget_claim claim; /* memory for the next request */
     int64_t fed_ms;               /* kb_now_ms() when records came last */
+    int64_t excused_ms;           /* of throttle time, since then */
     struct kb_buf body;
     struct kb_walk walk;
     struct kb_codec_worker codecs;

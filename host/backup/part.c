@@ -33,7 +33,7 @@ struct kb_part *kb_part_new(struct kb_source_topic *topic, int32_t partition,
     atomic_init(&part->committed_seen, position);
     atomic_init(&part->moved_ms, kb_now_ms());
     atomic_init(&part->asked, 0);
-    atomic_init(&part->throttled, 0);
+    atomic_init(&part->throttle_ms, 0);
     atomic_init(&part->wanted_back, 0);
     part->seen_start = -1;
     part->warned_ms = INT64_MIN / 2;

@@ -62,7 +62,8 @@ struct kb_part {
     atomic_llong fetched;   /* the position */
     atomic_llong moved_ms;  /* kb_now_ms() of the last progress */
     atomic_int asked;       /* brokers were asked, and have the next word */
-    atomic_int throttled;   /* the broker's quota keeps it back, since then */
+    atomic_int throttle_ms; /* what its broker's quota announced last; 0: it
+                               was answered for since then */
     atomic_int wanted_back; /* the engine asks its fetcher to let go */
 
     /* Collecting. */
@@ -101,6 +102,7 @@ struct kb_part {
     enum kb_backup_outcome outcome;
     char *reason;
     bool stalled;               /* nothing came for too long */
+    int stalled_throttle_ms;    /* `throttle_ms` at that time */
     bool broken;                /* continuous: it is tried again now and then */
     struct kb_fetcher *fetcher; /* who has it; NULL: nobody */
     int64_t moved_seen_ms;      /* `moved_ms` at the last look */

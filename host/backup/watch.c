@@ -89,18 +89,22 @@ const char *kb_stall_text(const struct kb_engine *engine,
                           char text[KB_STALL_TEXT])
 {
     const char *client = engine->config->source.connection.client_id;
+    int throttle_ms =
+        let_go ? part->stalled_throttle_ms : atomic_load(&part->throttle_ms);
+    char wait[32];
 
-    if (atomic_load(&part->throttled))
+    if (throttle_ms > 0)
         (void)snprintf(
             text, KB_STALL_TEXT,
             "the broker's quota (consumer_byte_rate of client id \"%s\") keeps "
-            "every answer back: either the batch there is larger than the "
-            "quota allows in its whole window, 10 s by default, or others use "
-            "it up; raise it (kafka-configs.sh --alter --entity-type clients "
+            "every answer back, for %s as it said last: either the batch there "
+            "is larger than the quota allows in its whole window, 10 s by "
+            "default, or others use it up, or it was lowered by much; raise it "
+            "(kafka-configs.sh --alter --entity-type clients "
             "--entity-name %s --add-config consumer_byte_rate=...) to a tenth "
             "of the topic's max.message.bytes at least, or set "
             "source.connection.client_id to one that has its own",
-            client, client);
+            client, kb_duration_text(wait, throttle_ms), client);
     else
         (void)snprintf(text, KB_STALL_TEXT, "%s",
                        let_go && part->why[0] ? part->why
@@ -111,7 +115,7 @@ const char *kb_stall_text(const struct kb_engine *engine,
 /*
  * For how long a partition was asked for, and nothing came.  Its turn that is
  * to come, memory, rate limits, the store, and a machine that slept are waits
- * of ours: they don't count.
+ * of ours: they don't count, and a quota's first wait doesn't, either.
  */
 static int64_t count_quiet(struct kb_part *part, int64_t passed_ms)
 {
@@ -122,7 +126,8 @@ static int64_t count_quiet(struct kb_part *part, int64_t passed_ms)
         part->quiet_ms = 0;
         part->broken = false;
     } else if (atomic_load(&part->asked) &&
-               !(part->fetcher && kb_fetcher_is_busy(part->fetcher))) {
+               !(part->fetcher && (kb_fetcher_is_busy(part->fetcher) ||
+                                   kb_fetcher_is_throttled(part->fetcher)))) {
         part->quiet_ms += passed_ms;
     }
     return part->quiet_ms;
@@ -177,6 +182,8 @@ static void look_after(struct kb_engine *engine, struct kb_part *part,
         return;
     if (part->end != KB_NO_END) {
         /* `why` is the fetcher's; it is read when that has let go. */
+        if (!part->stalled)
+            part->stalled_throttle_ms = atomic_load(&part->throttle_ms);
         part->stalled = true;
         atomic_store(&part->wanted_back, 1);
     } else if (now - part->warned_ms >= REMIND_MS) {

@@ -188,7 +188,8 @@ static const struct kb_key backup_keys[] = {
              "something: it is given up as incomplete (exit code 3), or, "
              "continuous, warned of. Only time counts in which brokers were "
              "asked for it: not its turn, rate limits of this file, memory, "
-             "the store, or a machine that sleeps"},
+             "the store, a machine that sleeps, or the time for which a broker "
+             "said that it throttles us"},
     {.name = "include_internal_topics",
      .type = KB_KEY_BOOL,
      .at = BACKUP(include_internal_topics),

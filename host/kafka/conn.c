@@ -25,6 +25,10 @@
 /* Java keeps INT32_MAX-7 and up for SASL; so do we. */
 #define CORRELATION_MAX (INT32_MAX - 8)
 
+/* A quota that keeps us waiting for so long is worth a word. */
+#define LONG_THROTTLE_MS 10000
+#define THROTTLE_REMIND_MS 300000
+
 /* Nothing that comes before a connection is ready is larger. */
 #define HANDSHAKE_MAX ((size_t)1 << 20)
 
@@ -433,8 +437,24 @@ int kb_conn_call(struct kb_conn *conn, enum kb_api api, int16_t version,
 
 void kb_conn_throttled(struct kb_conn *conn, int32_t throttle_ms)
 {
-    if (throttle_ms > 0)
-        conn->throttled_until_ms = kb_deadline_ms(throttle_ms);
+    char text[32];
+
+    if (throttle_ms <= 0)
+        return;
+    conn->throttled_until_ms = kb_deadline_ms(throttle_ms);
+    if (throttle_ms >= LONG_THROTTLE_MS &&
+        kb_left_ms(conn->throttle_warned_ms) == 0) {
+        conn->throttle_warned_ms = kb_deadline_ms(THROTTLE_REMIND_MS);
+        kb_warn("%s throttles client id \"%s\": it says nothing for the next "
+                "%s, as a quota was exceeded (consumer_byte_rate, "
+                "producer_byte_rate or request_percentage); raise it, or set "
+                "connection.client_id to one that has its own",
+                conn->name, conn->net->client_id,
+                kb_duration_text(text, throttle_ms));
+    } else {
+        kb_debug("%s throttles client id \"%s\" for %" PRId32 " ms", conn->name,
+                 conn->net->client_id, throttle_ms);
+    }
 }
 
 int kb_conn_fd(const struct kb_conn *conn)

@@ -144,7 +144,8 @@ int kb_conn_call(struct kb_conn *conn, enum kb_api api, int16_t version,
 
 /*
  * An answer said that the broker leaves us waiting for so long now (KIP-219):
- * deadlines are moved by that.  Whoever decodes an answer calls it.
+ * deadlines are moved by that, and a long time is warned of.  Whoever decodes
+ * an answer calls it.
  */
 void kb_conn_throttled(struct kb_conn *conn, int32_t throttle_ms);
 

@@ -43,8 +43,9 @@ struct kb_conn {
 
     struct kb_buf head; /* of the request that is sent */
     int64_t throttled_until_ms;
-    uint64_t answers;       /* so far */
-    uint64_t login_answers; /* so far, and not among those */
+    int64_t throttle_warned_ms; /* not again before then */
+    uint64_t answers;           /* so far */
+    uint64_t login_answers;     /* so far, and not among those */
     bool logging_in;
     bool ready;
     bool broken;

@@ -36,3 +36,12 @@ void kb_progress_committed(struct kb_progress *progress)
     atomic_store_explicit(&progress->last_activity_ms, kb_now_ms(),
                           memory_order_relaxed);
 }
+
+void kb_progress_throttled(struct kb_progress *progress, int64_t ms)
+{
+    int64_t until = kb_deadline_ms(ms);
+
+    /* Of several brokers the last counts, as nearly as need be. */
+    if (until > atomic_load(&progress->throttled_until_ms))
+        atomic_store(&progress->throttled_until_ms, until);
+}

@@ -33,9 +33,10 @@ struct kb_progress {
     atomic_ullong partitions_done;
     atomic_ullong partitions_total;
     atomic_ullong segments;
-    atomic_ullong lag_records;     /* continuous: behind the ends, in sum */
-    atomic_llong last_commit_ms;   /* kb_wall_ms(); 0: none yet */
-    atomic_llong last_activity_ms; /* kb_now_ms() when anything moved last */
+    atomic_ullong lag_records;       /* continuous: behind the ends, in sum */
+    atomic_llong last_commit_ms;     /* kb_wall_ms(); 0: none yet */
+    atomic_llong last_activity_ms;   /* kb_now_ms() when anything moved last */
+    atomic_llong throttled_until_ms; /* kb_now_ms(): a broker's quota */
     atomic_ullong retries;
     atomic_ullong errors;
     atomic_ullong partitions_failing; /* continuous: none of it comes */
@@ -61,5 +62,8 @@ void kb_progress_moved(struct kb_progress *progress, uint64_t records,
 
 /* A commit became durable now. */
 void kb_progress_committed(struct kb_progress *progress);
+
+/* A broker said that it leaves us waiting for so long: no stall till then. */
+void kb_progress_throttled(struct kb_progress *progress, int64_t ms);
 
 #endif

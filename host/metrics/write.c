@@ -427,7 +427,8 @@ bool kb_metrics_health(struct kb_buf *out)
     /* Waiting for new records is no stall; waiting with some is. */
     busy = phase == KB_PHASE_RUNNING || phase == KB_PHASE_FINISHING ||
            (phase == KB_PHASE_TAILING && progress_of(&p->lag_records));
-    stalled = busy && activity && kb_now_ms() - activity > STALLED_MS;
+    stalled = busy && activity && kb_now_ms() - activity > STALLED_MS &&
+              kb_left_ms(atomic_load(&p->throttled_until_ms)) == 0;
     failing = progress_of(&p->partitions_failing);
     healthy = store_ok && brokers_ok && !stalled && !failing;
     kb_buf_printf(out,

@@ -430,6 +430,8 @@ static int take_answer(struct kb_lane *lane, struct kbp_error *err)
     (void)pthread_cond_broadcast(&run->changed);
     (void)pthread_mutex_unlock(&run->lock);
     kb_conn_throttled(lane->conn, throttle_ms);
+    if (throttle_ms > 0)
+        kb_progress_throttled(run->progress, throttle_ms);
     kb_answer_release(&answer);
     return status;
 }

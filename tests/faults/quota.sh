@@ -67,13 +67,34 @@ case_batch_larger_than_the_quota() {
         client_id=kb-small-quota stall_timeout=8s
     kb_run $KB_INCOMPLETE w backup -c "$KB_WORK/w.yaml" -f json
     assert_matches "the log" "$KB_WORK/w.err" \
-        'wide/0: .*nothing came at offset 0: .*consumer_byte_rate of client id "kb-small-quota".*raise it'
+        'wide/0: .*nothing came at offset 0: .*consumer_byte_rate of client id "kb-small-quota".*for [0-9.]+ m?s as it said last.*raise it'
     assert_eq "records" 180 "$(json_at "$KB_WORK/w.out" records)"
     client quota -b "$b" kb-small-quota 0 0
     kb_run 0 w2 backup -c "$KB_WORK/w.yaml" -f json
     assert_eq "records without the quota" 2 \
         "$(json_at "$KB_WORK/w2.out" records)"
     validate_deep wide
+}
+
+# A quota that is lowered by much while the broker counts what came before: it
+# says for how long it will be silent, and that is no stall.
+case_lowered_quota_is_no_stall() {
+    local b
+    b=$(kafka_addr k)
+    client quota -b "$b" kb-lowered 0 3000000
+    backup_yaml "$KB_WORK/q.yaml" id=lowered broker="$b" include=data \
+        client_id=kb-lowered stall_timeout=4s fetch_max_bytes=1MB
+    kb_start q backup -v -c "$KB_WORK/q.yaml" -f json
+    wait_until 60 grep -q "throttles client id" "$KB_WORK/q.err"
+    client quota -b "$b" kb-lowered 0 600000
+    wait_until 60 grep -Eq \
+        'throttles client id .*(for [0-9]{5,} ms|for the next [0-9]+)' \
+        "$KB_WORK/q.err"
+    client quota -b "$b" kb-lowered 0 0
+    kb_end_with 0 q
+    note "$(grep 'throttles' "$KB_WORK/q.err" | tail -1 | cut -c26-)"
+    assert_eq "records" $((RECORDS * PARTITIONS)) "$(json_at "$KB_WORK/q.out" records)"
+    validate_deep lowered
 }
 
 # Our own limit is no stall, though a wait for it takes much longer than one.

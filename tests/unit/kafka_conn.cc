@@ -196,6 +196,33 @@ TEST_F(Conn, ThrottlingMovesTheDeadline)
     conn_ = nullptr;
 }
 
+TEST_F(Conn, ALongThrottleIsWarnedOfOnce)
+{
+    FakeBroker broker([](FakeBroker &b) {
+        b.AnswerVersions(kModern);
+        b.WaitForClose();
+    });
+    std::string log;
+
+    net_.client_id = "nightly";
+    ASSERT_EQ(KBP_OK, Open(broker)) << err_.message;
+    testing::internal::CaptureStderr();
+    kb_conn_throttled(conn_, 9999);
+    log = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::string::npos, log.find("WARN")) << log;
+    testing::internal::CaptureStderr();
+    kb_conn_throttled(conn_, 190000);
+    kb_conn_throttled(conn_, 180000);
+    log = testing::internal::GetCapturedStderr();
+    EXPECT_NE(std::string::npos, log.find("kafka-1:9092")) << log;
+    EXPECT_NE(std::string::npos, log.find("client id \"nightly\"")) << log;
+    EXPECT_NE(std::string::npos, log.find("3m 10s")) << log;
+    EXPECT_NE(std::string::npos, log.find("raise it")) << log;
+    EXPECT_EQ(log.find("WARN"), log.rfind("WARN")) << log;
+    kb_conn_close(conn_);
+    conn_ = nullptr;
+}
+
 TEST_F(Conn, AStopEndsTheWait)
 {
     FakeBroker broker([this](FakeBroker &b) {

@@ -66,8 +66,8 @@ static void miss(struct kb_engine *engine, const char *fmt, ...)
  * Brokers list the groups that the user may describe, and don't say that there
  * are more: those that are asked for by name are missed, once.
  */
-static void miss_groups(struct kb_engine *engine, char *const *names,
-                        size_t count)
+static void miss_groups(struct kb_engine *engine,
+                        const struct kb_group_list *list)
 {
     const struct kb_strings *include =
         &engine->config->backup.consumer_groups_include;
@@ -77,7 +77,7 @@ static void miss_groups(struct kb_engine *engine, char *const *names,
 
     if (engine->group_seq > 0)
         return;
-    if (count == 0 && include->count == 0) {
+    if (list->count == 0 && include->count == 0) {
         kb_acl_text(acl, sizeof acl, KB_ACL_GROUP, "*", "Describe");
         kb_info("no consumer group is listed, none is captured; if there are "
                 "any, %s",
@@ -88,9 +88,10 @@ static void miss_groups(struct kb_engine *engine, char *const *names,
 
         if (strpbrk(name, "*?"))
             continue;
-        for (j = 0; j < count && strcmp(names[j], name) != 0; j++)
-            ;
-        if (j < count)
+        for (j = 0; j < list->count; j++)
+            if (strcmp(list->items[j].name, name) == 0)
+                break;
+        if (j < list->count)
             continue;
         kb_acl_text(acl, sizeof acl, KB_ACL_GROUP, name, "Describe");
         miss(engine,
@@ -194,24 +195,23 @@ int kb_capture_groups(struct kb_engine *engine, struct kbp_error *err)
 {
     struct kb_groups groups = {.captured_ms = kb_wall_ms()};
     struct kbp_error why = KB_ERR_INIT;
-    char **names = NULL;
-    size_t count = 0;
+    struct kb_group_list list;
     size_t i;
-    int rc = kb_admin_list_groups(engine->admin, &names, &count, &why);
+    int rc = kb_client_list_groups(engine->client, &list, &why);
 
     if (rc != KBP_OK) {
         miss(engine, "consumer groups are not captured: %s%s%s", why.message,
              *why.hint ? "; " : "", why.hint);
         return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "groups") : KBP_OK;
     }
-    miss_groups(engine, names, count);
-    for (i = 0; rc == KBP_OK && i < count; i++) {
+    miss_groups(engine, &list);
+    for (i = 0; rc == KBP_OK && i < list.count; i++) {
         if (kb_stop_requested(engine->user_stop))
             break;
-        if (selects(engine->config, names[i]))
-            rc = add_group(engine, &groups, names[i], err);
+        if (selects(engine->config, list.items[i].name))
+            rc = add_group(engine, &groups, list.items[i].name, err);
     }
-    if (rc == KBP_OK && i == count) {
+    if (rc == KBP_OK && i == list.count) {
         uint64_t hash = hash_of(&groups);
 
         /* A run has one of its own in any case. */
@@ -221,9 +221,7 @@ int kb_capture_groups(struct kb_engine *engine, struct kbp_error *err)
             engine->groups_hash = hash;
         engine->report->groups = groups.count;
     }
-    for (i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
+    kb_groups_list_release(&list);
     kb_groups_release(&groups);
     return rc;
 }

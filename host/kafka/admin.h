@@ -87,14 +87,6 @@ int kb_admin_delete_records(struct kb_admin *admin, const char *topic,
                             const int64_t *before_offsets, int32_t count,
                             struct kbp_error *err);
 
-/* The ids of all groups; free each and the array. */
-int kb_admin_list_groups(struct kb_admin *admin, char ***groups, size_t *count,
-                         struct kbp_error *err);
-
-/* Of those the ones that have members, as far as brokers say (2.6 and up). */
-int kb_admin_list_live_groups(struct kb_admin *admin, char ***groups,
-                              size_t *count, struct kbp_error *err);
-
 struct kb_group_offset {
     char *topic;
     int32_t partition;

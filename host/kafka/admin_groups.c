@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * admin_groups.c - consumer groups and what they committed.
- *
- * Their state is no more than a hint: librdkafka 2.0 calls live groups of the
- * new protocol dead.  Whether a group can be committed for shows when it is
- * done.
- */
+/* admin_groups.c - what consumer groups committed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,115 +15,6 @@
  * wait for all of the time.
  */
 #define TRY_MS 8000
-
-static void free_names(char **names, size_t count)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
-}
-
-static bool is_live(const rd_kafka_ConsumerGroupListing_t *group)
-{
-    switch (rd_kafka_ConsumerGroupListing_state(group)) {
-    case RD_KAFKA_CONSUMER_GROUP_STATE_PREPARING_REBALANCE:
-    case RD_KAFKA_CONSUMER_GROUP_STATE_COMPLETING_REBALANCE:
-    case RD_KAFKA_CONSUMER_GROUP_STATE_STABLE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* A partial list would lose groups without a word: any error fails it. */
-static int take_listing(struct kb_admin *admin,
-                        const rd_kafka_ListConsumerGroups_result_t *result,
-                        bool live, char ***groups, size_t *count,
-                        struct kbp_error *err)
-{
-    size_t n = 0;
-    const rd_kafka_error_t **errors =
-        rd_kafka_ListConsumerGroups_result_errors(result, &n);
-    const rd_kafka_ConsumerGroupListing_t **valid;
-    char **names;
-    size_t taken = 0;
-    size_t i;
-
-    if (n > 0) {
-        (void)kb_fail_rdkafka(admin, err, rd_kafka_error_code(errors[0]),
-                              rd_kafka_error_string(errors[0]),
-                              "listing consumer groups");
-        kb_acl_hint(err, (int16_t)err->native, KB_ACL_CLUSTER, NULL,
-                    "Describe");
-        return err->status;
-    }
-    valid = rd_kafka_ListConsumerGroups_result_valid(result, &n);
-    names = calloc(n + 1, sizeof *names);
-    if (!names)
-        return kb_fail_nomem(err, "groups");
-    for (i = 0; i < n; i++) {
-        if (live && !is_live(valid[i]))
-            continue;
-        names[taken] =
-            kb_strdup(rd_kafka_ConsumerGroupListing_group_id(valid[i]));
-        if (!names[taken]) {
-            free_names(names, taken);
-            return kb_fail_nomem(err, "groups");
-        }
-        taken++;
-    }
-    *groups = names;
-    *count = taken;
-    return KBP_OK;
-}
-
-static int list_once(struct kb_admin *admin, bool live, char ***groups,
-                     size_t *count, struct kbp_error *err)
-{
-    struct kb_admin_call call = {NULL, NULL};
-    rd_kafka_event_t *event = NULL;
-    int rc = kb_admin_call_init(admin, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS,
-                                &call, err);
-
-    if (rc == KBP_OK) {
-        rd_kafka_ListConsumerGroups(admin->rk, call.options, call.queue);
-        rc = kb_admin_wait(admin, &call, "ListGroups", &event, err);
-    }
-    if (rc == KBP_OK)
-        rc =
-            take_listing(admin, rd_kafka_event_ListConsumerGroups_result(event),
-                         live, groups, count, err);
-    if (event)
-        rd_kafka_event_destroy(event);
-    kb_admin_call_release(&call);
-    return rc;
-}
-
-static int list_groups(struct kb_admin *admin, bool live, char ***groups,
-                       size_t *count, struct kbp_error *err)
-{
-    int64_t deadline_ms = kb_deadline_ms(admin->net.request_timeout_ms);
-    int rc;
-
-    do
-        rc = list_once(admin, live, groups, count, err);
-    while (rc != KBP_OK && kb_admin_again(admin, rc, deadline_ms, err));
-    return rc == KBP_OK ? rc : err->status;
-}
-
-int kb_admin_list_groups(struct kb_admin *admin, char ***groups, size_t *count,
-                         struct kbp_error *err)
-{
-    return list_groups(admin, false, groups, count, err);
-}
-
-int kb_admin_list_live_groups(struct kb_admin *admin, char ***groups,
-                              size_t *count, struct kbp_error *err)
-{
-    return list_groups(admin, true, groups, count, err);
-}
 
 void kb_group_offsets_free(struct kb_group_offset *offsets, size_t count)
 {

@@ -176,3 +176,51 @@ int kb_describe_producers_decode(const struct kb_answer *answer,
     *count = n;
     return KBP_OK;
 }
+
+/* Before version 4 there is no state; without members it is Empty or Dead. */
+static bool get_group(struct kb_cursor *c, int16_t version,
+                      struct kb_listed_group *group)
+{
+    bool flex = version >= 3;
+    struct kb_wire_str name = kb_get_str(c, flex);
+    struct kb_wire_str state = {NULL, 0};
+
+    group->name = kb_wire_str_dup(name);
+    c->bad = c->bad || !name.text;
+    (void)kb_get_str(c, flex); /* the protocol's type */
+    if (version >= 4)
+        state = kb_get_str(c, flex);
+    group->live = state.len > 0 && !kb_wire_str_is(state, "Empty") &&
+                  !kb_wire_str_is(state, "Dead") &&
+                  !kb_wire_str_is(state, "Unknown");
+    kb_skip_tags(c, flex);
+    return group->name != NULL;
+}
+
+int kb_list_groups_decode(const struct kb_answer *answer, int32_t *throttle_ms,
+                          int16_t *error, struct kb_group_list *list)
+{
+    struct kb_cursor c = kb_cursor_of(answer->body, answer->body_len);
+    bool flex = answer->version >= 3;
+    struct kb_group_list got = {NULL, 0};
+    bool enough = true;
+    size_t count;
+
+    *throttle_ms = answer->version >= 1 ? kb_get_i32(&c) : 0;
+    *error = kb_get_i16(&c);
+    count = kb_get_count(&c, flex, flex ? 3 : 4);
+    got.items = calloc(count + 1, sizeof *got.items);
+    if (!got.items)
+        return KBP_ERR_NOMEM;
+    for (; count > 0 && !c.bad && enough; count--) {
+        enough = get_group(&c, answer->version, &got.items[got.count]);
+        got.count += enough;
+    }
+    kb_skip_tags(&c, flex);
+    if (c.bad || !enough) {
+        kb_groups_list_release(&got);
+        return c.bad ? KBP_ERR_PROTOCOL : KBP_ERR_NOMEM;
+    }
+    *list = got;
+    return KBP_OK;
+}

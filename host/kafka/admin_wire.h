@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * admin_wire.h - the answers of client_admin.c's calls as bytes; apart, so
- * that tests and fuzzers reach them.
+ * admin_wire.h - the answers of client_admin.c's and client_groups.c's calls as
+ * bytes; apart, so that tests and fuzzers reach them.
  *
  * All return KBP_OK, KBP_ERR_PROTOCOL or KBP_ERR_NOMEM, without a text.
  */
@@ -45,5 +45,9 @@ int kb_describe_producers_decode(const struct kb_answer *answer,
                                  char *message, size_t size,
                                  struct kb_producer_state **states,
                                  size_t *count);
+
+/* Of ListGroups 0-4. `list` is empty, and stays so with an error. */
+int kb_list_groups_decode(const struct kb_answer *answer, int32_t *throttle_ms,
+                          int16_t *error, struct kb_group_list *list);
 
 #endif

@@ -104,6 +104,26 @@ int kb_client_alter_topic_configs(struct kb_client *client, const char *topic,
 int kb_client_is_early_kraft(struct kb_client *client, bool *early,
                              struct kbp_error *err);
 
+struct kb_listed_group {
+    char *name;
+    bool live; /* has members, as far as brokers say (2.6 and up) */
+};
+
+struct kb_group_list {
+    struct kb_listed_group *items; /* in order of their names */
+    size_t count;
+};
+
+/*
+ * All consumer groups that the principal may describe: of every broker that the
+ * cluster has now, tried again for the request timeout while one can't be
+ * asked or coordinators move.  A list with gaps is an error.
+ * kb_groups_list_release() it.
+ */
+int kb_client_list_groups(struct kb_client *client, struct kb_group_list *list,
+                          struct kbp_error *err);
+void kb_groups_list_release(struct kb_group_list *list);
+
 struct kb_producer_state {
     int64_t producer_id;
     int32_t epoch;

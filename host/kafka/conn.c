@@ -59,6 +59,7 @@ static bool is_flexible(enum kb_api api, int16_t version)
         return version >= 6;
     case KB_API_METADATA:
         return version >= 9;
+    case KB_API_LIST_GROUPS:
     case KB_API_API_VERSIONS:
         return version >= 3;
     case KB_API_DESCRIBE_CONFIGS:

@@ -322,8 +322,8 @@ static bool is_planned(const struct kb_plan *plan,
 
 /* What would be committed for one group. */
 static void preview_group(struct kb_restore_run *run,
-                          const struct kb_captured_group *group, char **live,
-                          size_t live_count, json_t *array)
+                          const struct kb_captured_group *group,
+                          const struct kb_group_list *there, json_t *array)
 {
     const char *name =
         kb_pairs_get(&run->config->restore.group_mapping, group->name);
@@ -344,8 +344,8 @@ static void preview_group(struct kb_restore_run *run,
                      (int)planned, name ? " as " : "", name ? name : ""));
     if (!name)
         name = group->name;
-    for (i = 0; i < live_count; i++)
-        if (!strcmp(live[i], name))
+    for (i = 0; i < there->count; i++)
+        if (there->items[i].live && !strcmp(there->items[i].name, name))
             kb_run_warn(run,
                         "group %s has members in the target: as long as it "
                         "has, its offsets can't be committed; stop them first",
@@ -357,8 +357,7 @@ int kb_groups_preview(struct kb_restore_run *run, json_t **json,
 {
     struct kbp_error bad = KB_ERR_INIT;
     struct kb_groups groups = {0};
-    size_t live_count = 0;
-    char **live = NULL;
+    struct kb_group_list there = {NULL, 0};
     size_t chosen = 0;
     bool found;
     size_t i;
@@ -366,23 +365,20 @@ int kb_groups_preview(struct kb_restore_run *run, json_t **json,
 
     if (status != KBP_OK)
         return kb_err_wrap(err, "the captured group offsets");
-    if (found && kb_admin_list_live_groups(run->admin, &live, &live_count,
-                                           &bad) != KBP_OK)
+    if (found && kb_client_list_groups(run->client, &there, &bad) != KBP_OK)
         kb_run_warn(run, "which groups have members: %s", bad.message);
     *json = json_array();
     for (i = 0; i < groups.count; i++) {
         if (!is_chosen(&run->config->restore, groups.items[i].name))
             continue;
         chosen++;
-        preview_group(run, &groups.items[i], live, live_count, *json);
+        preview_group(run, &groups.items[i], &there, *json);
     }
     if (chosen)
         warn_of_absent(run, &groups);
     else
         refuse_none(run, found);
-    for (i = 0; i < live_count; i++)
-        free(live[i]);
-    free(live);
+    kb_groups_list_release(&there);
     kb_groups_release(&groups);
     return KBP_OK;
 }

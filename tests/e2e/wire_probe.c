@@ -742,30 +742,28 @@ static int create(struct kb_admin *admin, char **args, size_t count)
 
 static int show_groups(struct kb_admin *admin)
 {
-    char **groups;
-    size_t count;
+    struct kb_group_list list;
     size_t i;
     size_t j;
 
-    if (kb_admin_list_groups(admin, &groups, &count, &err) != KBP_OK)
+    if (kb_client_list_groups(client, &list, &err) != KBP_OK)
         return failed("groups");
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < list.count; i++) {
+        const char *name = list.items[i].name;
         struct kb_group_offset *offsets;
         size_t n;
 
-        if (kb_admin_group_offsets(admin, groups[i], &offsets, &n, &err) !=
-            KBP_OK)
+        if (kb_admin_group_offsets(admin, name, &offsets, &n, &err) != KBP_OK)
             return failed("group offsets");
-        printf("group %s %zu\n", groups[i], n);
+        printf("group %s %zu\n", name, n);
         for (j = 0; j < n; j++)
-            printf("committed %s %s %" PRId32 " %" PRId64 " %s %s\n", groups[i],
+            printf("committed %s %s %" PRId32 " %" PRId64 " %s %s\n", name,
                    offsets[j].topic, offsets[j].partition, offsets[j].offset,
                    kb_kafka_error_name(offsets[j].error),
                    offsets[j].metadata ? offsets[j].metadata : "-");
         kb_group_offsets_free(offsets, n);
-        free(groups[i]);
     }
-    free(groups);
+    kb_groups_list_release(&list);
     return 0;
 }
 

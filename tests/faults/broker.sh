@@ -149,10 +149,13 @@ case_backup_one_of_three_killed() {
 # Nobody leads some partitions: those end as incomplete after the times that
 # are configured, in the middle and at the beginning; the next run has them.
 case_backup_partitions_without_a_leader() {
-    local b
+    local b i
     b=$(kafka_cluster_addr c)
     client load -b "$(kafka_addr c1)" lone --partitions 6 --records 2000 \
         --size 300 --batch 50
+    for i in 1 2 3 4 5 6 7 8 9; do
+        client commit -b "$(kafka_addr c1)" "lone.$i" lone:0=40
+    done
     backup_yaml "$KB_WORK/lone.yaml" id=lone broker="$b" include=lone \
         rate_limit_bytes_per_sec=600kB fetch_max_bytes=100KiB \
         commit_interval=300ms connection="request_timeout: 4s" \
@@ -164,9 +167,15 @@ case_backup_partitions_without_a_leader() {
     kb_end_with $KB_INCOMPLETE lone
     assert_matches "the log" "$KB_WORK/lone.err" \
         'lone/[0-9]: .*nothing came at offset [0-9]+: '
+    # Its groups' coordinators moved, and it isn't asked for them any more.
+    backup_yaml "$KB_WORK/lone.yaml" id=lone broker="$b" include=lone \
+        connection="request_timeout: 30s" stall_timeout=5s leader_timeout=2s \
+        consumer_groups='{include: ["lone.*"]}'
     kb_run $KB_INCOMPLETE lone2 backup -c "$KB_WORK/lone.yaml" -f json
     assert_contains "the log" "$KB_WORK/lone2.err" \
         "its leader doesn't say where it ends"
+    assert_contains "the report" "$KB_WORK/lone2.out" '"consumer_groups": 9'
+    grep 'groups are not captured' "$KB_WORK/lone2.out" && fail "no groups"
     kafka_start c3
     kb_run 0 lone3 backup -c "$KB_WORK/lone.yaml" -f json
     validate_deep lone

@@ -110,6 +110,7 @@ static void try_small(const struct kb_answer *answer)
 {
     struct kb_own_configs own = {NULL, 0};
     struct kb_producer_state *states = NULL;
+    struct kb_group_list list = {NULL, 0};
     char message[64] = "";
     int32_t throttle_ms;
     int16_t error;
@@ -137,6 +138,10 @@ static void try_small(const struct kb_answer *answer)
                                            message, sizeof message, &states,
                                            &count);
         free(states);
+        break;
+    case KB_API_LIST_GROUPS:
+        (void)kb_list_groups_decode(answer, &throttle_ms, &error, &list);
+        kb_groups_list_release(&list);
         break;
     default:
         break;

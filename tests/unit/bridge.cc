@@ -26,12 +26,12 @@ extern "C" const char *__tsan_default_options()
 namespace
 {
 
-// Metadata 1 with itself alone, and ListGroups 0 without any.
+// Metadata 1 with itself alone, and DescribeConfigs 1 of a topic without any.
 class Cluster : public SaslBroker
 {
   public:
     explicit Cluster(uint32_t session_ms)
-        : SaslBroker(session_ms, {{3, 1}, {16, 0}})
+        : SaslBroker(session_ms, {{3, 1}, {32, 1}})
     {
     }
 
@@ -41,7 +41,8 @@ class Cluster : public SaslBroker
         if (api == 3)
             return be32(1) + be32(1) + str16("127.0.0.1") + be32(port()) +
                    be16(0xffff) + be32(1) + be32(0);
-        return be16(0) + be32(0);
+        return be32(0) + be32(1) + be16(0) + be16(0xffff) + "\2" + str16("t") +
+               be32(0);
     }
 };
 
@@ -77,13 +78,13 @@ class Bridge : public ::testing::Test
         const char *server = node.c_str();
         struct kbp_error why = KB_ERR_INIT;
         struct kb_admin *admin = nullptr;
-        char **groups = nullptr;
-        size_t count = 1;
+        const char *topic = "t";
+        struct kb_admin_configs *configs = nullptr;
         int status = kb_admin_open(&net, &server, 1, &admin, &why);
 
         if (status == KBP_OK && !hastily) {
-            status = kb_admin_list_groups(admin, &groups, &count, &why);
-            free(groups);
+            status = kb_admin_topic_configs(admin, &topic, 1, &configs, &why);
+            kb_admin_configs_free(configs, status == KBP_OK);
         }
         kb_admin_close(admin);
         return status == KBP_OK ? "" : why.message;

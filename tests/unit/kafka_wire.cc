@@ -517,4 +517,48 @@ TEST(AdminWire, OwnConfigsKnowWhatTheyInherit)
     kb_own_configs_release(&own);
 }
 
+TEST(AdminWire, GroupsHaveMembersOrNot)
+{
+    kb_group_list list = {nullptr, 0};
+    int32_t throttle_ms;
+    int16_t error;
+    Wire w;
+
+    w.I32(70).I16(0).Uvarint(4);
+    w.CompactStr("a").CompactStr("consumer").CompactStr("Stable").Tags();
+    w.CompactStr("b").CompactStr("").CompactStr("Empty").Tags();
+    w.CompactStr("c")
+        .CompactStr("consumer")
+        .CompactStr("Reconciling")
+        .Tags()
+        .Tags();
+    for (size_t len = 0; len < w.bytes.size(); len++) {
+        std::string cut = w.bytes.substr(0, len);
+        kb_answer answer = AnswerOf(KB_API_LIST_GROUPS, 4, cut);
+        EXPECT_EQ(KBP_ERR_PROTOCOL,
+                  kb_list_groups_decode(&answer, &throttle_ms, &error, &list))
+            << len;
+        EXPECT_EQ(0u, list.count);
+    }
+    kb_answer answer = AnswerOf(KB_API_LIST_GROUPS, 4, w.bytes);
+    ASSERT_EQ(KBP_OK,
+              kb_list_groups_decode(&answer, &throttle_ms, &error, &list));
+    EXPECT_EQ(70, throttle_ms);
+    ASSERT_EQ(3u, list.count);
+    EXPECT_STREQ("a", list.items[0].name);
+    EXPECT_TRUE(list.items[0].live);
+    EXPECT_FALSE(list.items[1].live);
+    EXPECT_TRUE(list.items[2].live);
+    kb_groups_list_release(&list);
+    // Brokers before 2.6 don't say.
+    std::string old = Wire().I16(0).I32(1).Str("d").Str("consumer").bytes;
+    answer = AnswerOf(KB_API_LIST_GROUPS, 0, old);
+    ASSERT_EQ(KBP_OK,
+              kb_list_groups_decode(&answer, &throttle_ms, &error, &list));
+    ASSERT_EQ(1u, list.count);
+    EXPECT_STREQ("d", list.items[0].name);
+    EXPECT_FALSE(list.items[0].live);
+    kb_groups_list_release(&list);
+}
+
 } // namespace

@@ -2,6 +2,9 @@
 # base.sh - what every test script needs: paths, packages, ports, processes.
 # Source lib.sh, not this file.
 
+# A fresh container has no locale, and then javac and Python read ASCII.
+export LC_ALL=C.UTF-8
+
 KB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 KB_LIB=$KB_ROOT/tests/lib
 KB_CACHE=${KAFKA_BACKUP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kafka-backup}

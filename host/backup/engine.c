@@ -296,7 +296,7 @@ static int run_once(const struct kb_config *config,
 static bool may_begin_anew(int status)
 {
     return kb_may_retry(status) || status == KBP_ERR_FULL ||
-           status == KBP_ERR_AUTH;
+           status == KBP_ERR_LOST || status == KBP_ERR_AUTH;
 }
 
 int kb_backup_run(const struct kb_config *config, struct kb_registry *registry,

@@ -115,7 +115,7 @@ void kb_host_deadline(struct kb_host *host, int64_t deadline_ms)
 static bool known_status(int32_t status)
 {
     return status == KBP_OK || kb_may_retry(status) ||
-           (status <= KBP_ERR_MISUSE && status >= KBP_ERR_PROTOCOL);
+           (status <= KBP_ERR_MISUSE && status >= KBP_ERR_LOST);
 }
 
 int kb_host_result(const struct kb_host *host, int32_t status,

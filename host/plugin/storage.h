@@ -117,7 +117,10 @@ void kb_upload_close(struct kb_upload *upload);
 /* Bytes written so far. */
 uint64_t kb_upload_size(const struct kb_upload *upload);
 
-/* A small object in one call; `cond` and `info` may be NULL. */
+/*
+ * A small object in one call; `cond` and `info` may be NULL.  An upload whose
+ * bytes got lost is begun anew, for as long as calls are made again.
+ */
 int kb_store_put(struct kb_store_session *session, const char *key,
                  const void *bytes, size_t len, const struct kb_condition *cond,
                  struct kb_object_info *info, struct kbp_error *err);

@@ -42,6 +42,9 @@ void kb_tries_progress(struct kb_tries *tries);
  */
 int kb_tries_failed(struct kb_tries *tries, int status, struct kbp_error *err);
 
+/* The same for a whole upload, which is begun anew after KBP_ERR_LOST only. */
+int kb_tries_lost(struct kb_tries *tries, int status, struct kbp_error *err);
+
 /* A kbp_object_fn which fills in a struct kb_object_info. */
 int32_t kb_object_note(void *data, const struct kbp_object *object);
 

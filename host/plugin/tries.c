@@ -49,27 +49,46 @@ static int64_t pause_ms(unsigned failed)
     return pause / 2 + pause * (int64_t)random / (2 * 65536);
 }
 
-int kb_tries_failed(struct kb_tries *tries, int status, struct kbp_error *err)
+/* Wait before the next try; KBP_OK, or what stopped it. `named`: the message
+   says already of which store it is. */
+static int pause_before(struct kb_tries *tries, int64_t left, bool named,
+                        struct kbp_error *err)
 {
     struct kb_host *host = &tries->session->host;
-    int64_t left = kb_left_ms(tries->give_up_ms);
-    int64_t pause;
+    int64_t pause = pause_ms(++tries->failed);
 
-    status = kb_host_result(host, status, err);
-    kb_store_tell_failed(status, kb_may_retry(status) && left > 0);
-    if (!kb_may_retry(status) || left == 0)
-        return status;
-    pause = pause_ms(++tries->failed);
     if (err->retry_after_ms > pause)
         pause = err->retry_after_ms;
     if (pause > left)
         pause = left;
     kb_log(tries->failed > QUIET_FAILURES ? KBP_LOG_WARN : KBP_LOG_DEBUG,
-           "storage %s: %s; trying again in %lld ms", host->who, err->message,
+           "%s%s%s%s; trying again in %lld ms", named ? "" : "storage ",
+           named ? "" : host->who, named ? "" : ": ", err->message,
            (long long)pause);
     if (!host->stop)
         (void)poll(NULL, 0, (int)pause);
     else if (kb_stop_sleep(host->stop, pause))
         return kb_fail_stopped(err);
     return KBP_OK;
+}
+
+int kb_tries_failed(struct kb_tries *tries, int status, struct kbp_error *err)
+{
+    struct kb_host *host = &tries->session->host;
+    int64_t left = kb_left_ms(tries->give_up_ms);
+
+    status = kb_host_result(host, status, err);
+    kb_store_tell_failed(status, kb_may_retry(status) && left > 0);
+    if (!kb_may_retry(status) || left == 0)
+        return status;
+    return pause_before(tries, left, false, err);
+}
+
+int kb_tries_lost(struct kb_tries *tries, int status, struct kbp_error *err)
+{
+    int64_t left = kb_left_ms(tries->give_up_ms);
+
+    if (status != KBP_ERR_LOST || left == 0)
+        return status;
+    return pause_before(tries, left, true, err);
 }

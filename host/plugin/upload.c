@@ -272,9 +272,10 @@ uint64_t kb_upload_size(const struct kb_upload *upload)
     return upload->size;
 }
 
-int kb_store_put(struct kb_store_session *session, const char *key,
-                 const void *bytes, size_t len, const struct kb_condition *cond,
-                 struct kb_object_info *info, struct kbp_error *err)
+static int put_once(struct kb_store_session *session, const char *key,
+                    const void *bytes, size_t len,
+                    const struct kb_condition *cond,
+                    struct kb_object_info *info, struct kbp_error *err)
 {
     struct kb_upload *upload;
     int status = kb_upload_open(session, key, len, cond, &upload, err);
@@ -285,6 +286,24 @@ int kb_store_put(struct kb_store_session *session, const char *key,
     if (status == KBP_OK)
         status = kb_upload_commit(upload, info, err);
     kb_upload_close(upload);
+    return status;
+}
+
+int kb_store_put(struct kb_store_session *session, const char *key,
+                 const void *bytes, size_t len, const struct kb_condition *cond,
+                 struct kb_object_info *info, struct kbp_error *err)
+{
+    struct kb_tries tries;
+    int status;
+
+    kb_tries_begin(&tries, session);
+    do {
+        kb_err_clear(err);
+        status = put_once(session, key, bytes, len, cond, info, err);
+        if (status == KBP_OK)
+            return KBP_OK;
+        status = kb_tries_lost(&tries, status, err);
+    } while (status == KBP_OK);
     return status;
 }
 

@@ -108,7 +108,8 @@ int32_t fs_upload_open(struct kbp_storage_session *session,
 /*
  * After a failed sync the kernel may have dropped what it couldn't write, and
  * the next sync would say that all is well: never try that again.  It is the
- * disk that failed; only another upload, with all bytes, can go well.
+ * disk that failed; only another upload, with all bytes, can go well: a retry
+ * of this one would fail for as long as the host tries.
  */
 static int32_t fail_lost(struct kbp_upload *up, int native,
                          struct kbp_error *err)
@@ -118,7 +119,7 @@ static int32_t fail_lost(struct kbp_upload *up, int native,
     up->lost = native;
     if (native == ENOSPC || native == EDQUOT)
         return fs_fail(fs, err, native, "can't sync", up->key);
-    return kbp_fail(err, KBP_ERR_IO, native,
+    return kbp_fail(err, KBP_ERR_LOST, native,
                     "can't sync %s/%s: %s; what was written is lost, and is "
                     "to be written anew",
                     fs->root, up->key, strerror(native));

@@ -200,11 +200,13 @@ case_sync_fails() {
     local b
     b=$(kafka_addr k)
     backup_yaml "$KB_WORK/sync.yaml" id=sync broker="$b" include=plain,packed \
-        commit_interval=1s storage="retry: {timeout: 1s}"
+        commit_interval=1s storage="retry: {timeout: 10m}"
     kb_failing_io FAIL_SYNC "$KB_WORK/fails"
     touch "$KB_WORK/fails"
+    # At once: what the upload had is lost, and no retry of it brings it back.
     kb_run $KB_FAILED sync1 backup -c "$KB_WORK/sync.yaml"
     assert_contains "the log" "$KB_WORK/sync1.err" "can't sync"
+    assert_contains "the log" "$KB_WORK/sync1.err" "is lost"
     # A continuous one goes on when the disk does.
     printf '  continuous: true\n' >>"$KB_WORK/sync.yaml"
     kb_start sync2 backup -c "$KB_WORK/sync.yaml"

@@ -260,7 +260,7 @@ TEST(BaseErr, KnowsWhatMayBeTriedAgain)
          std::vector<int>{KBP_ERR_IO, KBP_ERR_TIMEOUT, KBP_ERR_UNSURE, -63})
         EXPECT_TRUE(kb_may_retry(status)) << status;
     for (int status : std::vector<int>{KBP_OK, KBP_ERR_MISUSE, KBP_ERR_PROTOCOL,
-                                       -31, -64, 1, INT32_MIN})
+                                       KBP_ERR_LOST, -31, -64, 1, INT32_MIN})
         EXPECT_FALSE(kb_may_retry(status)) << status;
     EXPECT_STREQ("permission denied", kb_status_text(KBP_ERR_DENIED));
     EXPECT_NE(nullptr, kb_status_text(-50));

@@ -190,7 +190,7 @@ TEST_F(Disk, AFailedSyncIsNeverTriedAgain)
     faults.fsync_times = 1;
     faults.calls.clear();
     // The disk failed; nothing in the archive is damaged.
-    EXPECT_EQ(KBP_ERR_IO, kb_upload_commit(upload, nullptr, &err));
+    EXPECT_EQ(KBP_ERR_LOST, kb_upload_commit(upload, nullptr, &err));
     EXPECT_TRUE(MessageHas(root + "/k: Input/output error")) << err.message;
     EXPECT_NE(KBP_OK, kb_upload_commit(upload, nullptr, &err));
     EXPECT_EQ(std::vector<std::string>{}, faults.calls) << "synced again";
@@ -199,7 +199,29 @@ TEST_F(Disk, AFailedSyncIsNeverTriedAgain)
     EXPECT_EQ(0, Left());
 }
 
-TEST_F(Disk, TriesAfterAFailedSyncDontSyncAgain)
+// It can't help, and would take all of storage.retry.timeout.
+TEST_F(Disk, AnUploadThatIsLostIsNotTriedAgain)
+{
+    kb_kv kvs[] = {{"path", root.c_str()}};
+    kb_store_limits patient = {5000, 600000};
+    kb_upload *upload = nullptr;
+
+    Close();
+    ASSERT_EQ(KBP_OK, kb_store_open(&registry, "filesystem", kvs, 1, &patient,
+                                    &store, &err));
+    ASSERT_EQ(KBP_OK, kb_store_session_open(store, nullptr, &session, &err));
+    ASSERT_EQ(KBP_OK, kb_upload_open(session, "k", 3, nullptr, &upload, &err));
+    ASSERT_EQ(KBP_OK, kb_upload_write(upload, "abc", 3, &err));
+    faults.fsync_errno = EIO;
+    EXPECT_EQ(KBP_ERR_LOST, kb_upload_commit(upload, nullptr, &err));
+    EXPECT_TRUE(MessageHas("what was written is lost")) << err.message;
+    faults = Faults();
+    kb_upload_close(upload);
+    EXPECT_EQ(KBP_ERR_NOT_FOUND, Stat("k"));
+    EXPECT_EQ(0, Left());
+}
+
+TEST_F(Disk, WhatIsAllThereIsUploadedAnewAfterAFailedSync)
 {
     kb_kv kvs[] = {{"path", root.c_str()}};
     kb_store_limits patient = {5000, 1000};
@@ -212,11 +234,15 @@ TEST_F(Disk, TriesAfterAFailedSyncDontSyncAgain)
     faults.fsync_errno = EIO;
     faults.fsync_times = 1;
     faults.calls.clear();
-    EXPECT_EQ(KBP_ERR_IO, Put("k", "abc"));
-    EXPECT_EQ(std::vector<std::string>{}, faults.calls) << "synced again";
-    EXPECT_EQ(KBP_ERR_NOT_FOUND, Stat("k"));
-    EXPECT_EQ(KBP_OK, Put("k", "abc")) << "all of it, anew";
+    EXPECT_EQ(KBP_OK, Put("k", "abc", true)) << err.message;
+    EXPECT_EQ((std::vector<std::string>{"sync file", "rename", "sync dir"}),
+              faults.calls)
+        << "synced again";
     EXPECT_EQ("abc", Get("k"));
+    faults.fsync_times = 1 << 30;
+    EXPECT_EQ(KBP_ERR_LOST, Put("k2", "abc"));
+    EXPECT_EQ(KBP_ERR_NOT_FOUND, Stat("k2"));
+    EXPECT_EQ(0, Left());
 }
 
 TEST_F(Disk, InputOutputErrorsNameTheFile)

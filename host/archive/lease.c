@@ -526,10 +526,10 @@ void kb_lease_free(struct kb_lease *l)
     free_lease(l);
 }
 
-int kb_lease_read(struct kb_store_session *store, const char *backup_id,
+int kb_lease_read(struct kb_store_session *store, const char *name,
                   struct kb_lease_holder *holder, struct kbp_error *err)
 {
-    char *key = kb_key_lease(backup_id);
+    char *key = kb_key_lease(name);
     struct record r;
     char *host;
     int rc =

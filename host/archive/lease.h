@@ -53,7 +53,7 @@ int kb_lease_wait(struct kb_lease *lease, struct kb_stop *stop,
  */
 void kb_lease_free(struct kb_lease *lease);
 
-/* Who holds a backup's lease, for `status`. All strings to be free()d. */
+/* Who holds a lease, for `status`. All strings to be free()d. */
 struct kb_lease_holder {
     char *host;
     int64_t pid;
@@ -63,8 +63,8 @@ struct kb_lease_holder {
     bool expired; /* its time is up */
 };
 
-/* KBP_ERR_NOT_FOUND: nobody. */
-int kb_lease_read(struct kb_store_session *store, const char *backup_id,
+/* `name` is a backup id or a restore's prefix.  KBP_ERR_NOT_FOUND: nobody. */
+int kb_lease_read(struct kb_store_session *store, const char *name,
                   struct kb_lease_holder *holder, struct kbp_error *err);
 void kb_lease_holder_release(struct kb_lease_holder *holder);
 

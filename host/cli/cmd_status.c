@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_status.c - `status`: who writes a backup, and how far it is. */
+/* cmd_status.c - `status`: who writes and restores a backup, and how far it
+   is. */
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "archive/lease.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/archive_view.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/restore_leases.h"
 
 static json_t *writer_json(const struct kb_lease_holder *holder)
 {
@@ -31,6 +32,36 @@ static void print_writer(const struct kb_lease_holder *holder)
            holder->expired ? "; it seems to be dead" : "");
     kb_out("                     last sign of life %s",
            kb_time_text(renewed, holder->renewed_ms));
+}
+
+static void print_restores(const struct kb_restore_leases *restores)
+{
+    char since[KB_TIME_TEXT];
+    size_t i;
+
+    for (i = 0; i < restores->count; i++) {
+        const struct kb_lease_holder *holder = &restores->items[i].holder;
+
+        kb_out("Restore:             %s: %s, process %" PRId64 ", since %s%s",
+               restores->items[i].id, holder->host, holder->pid,
+               kb_time_text(since, holder->taken_ms),
+               holder->expired ? "; it seems to be dead" : "");
+    }
+}
+
+static json_t *restores_json(const struct kb_restore_leases *restores)
+{
+    json_t *out = json_array();
+    size_t i;
+
+    for (i = 0; i < restores->count; i++) {
+        json_t *item = writer_json(&restores->items[i].holder);
+
+        (void)json_object_set_new(item, "restore",
+                                  json_string(restores->items[i].id));
+        (void)json_array_append_new(out, item);
+    }
+    return out;
 }
 
 static void print_last_run(const struct kb_manifest *m)
@@ -55,7 +86,8 @@ static void print_last_run(const struct kb_manifest *m)
 }
 
 static void print_text(const struct kb_archive_view *view,
-                       const struct kb_lease_holder *holder)
+                       const struct kb_lease_holder *holder,
+                       const struct kb_restore_leases *restores)
 {
     struct kb_archive_totals totals;
     char one[32];
@@ -66,6 +98,7 @@ static void print_text(const struct kb_archive_view *view,
         print_writer(holder);
     else
         kb_out("Writer:              none");
+    print_restores(restores);
     print_last_run(view->manifest);
     kb_out("Stored:              %s records in %" PRIu64 " segments of %s",
            kb_count_text(one, totals.records), totals.segments,
@@ -75,7 +108,8 @@ static void print_text(const struct kb_archive_view *view,
 }
 
 static json_t *status_json(const struct kb_archive_view *view,
-                           const struct kb_lease_holder *holder)
+                           const struct kb_lease_holder *holder,
+                           const struct kb_restore_leases *restores)
 {
     json_t *all = kb_archive_json(view->manifest);
     json_t *out = json_object();
@@ -85,6 +119,7 @@ static json_t *status_json(const struct kb_archive_view *view,
     (void)json_object_set_new(out, "backup_id", json_string(view->backup_id));
     (void)json_object_set_new(out, "writer",
                               holder ? writer_json(holder) : json_null());
+    (void)json_object_set_new(out, "restores", restores_json(restores));
     if (count)
         (void)json_object_set(out, "last_run", json_array_get(runs, count - 1));
     else
@@ -98,6 +133,7 @@ static int show(struct kb_program *program, struct kbp_error *err)
 {
     enum kb_output format = kb_output_format(&program->args);
     struct kb_lease_holder holder = {0};
+    struct kb_restore_leases restores = {0};
     struct kb_archive_view view;
     bool held = false;
     json_t *json;
@@ -110,13 +146,17 @@ static int show(struct kb_program *program, struct kbp_error *err)
         held = true;
     else if (status == KBP_ERR_NOT_FOUND)
         status = KBP_OK;
+    if (!status)
+        status = kb_restore_leases_read(&restores, view.session, view.backup_id,
+                                        err);
     if (!status && format == KB_OUTPUT_TEXT) {
-        print_text(&view, held ? &holder : NULL);
+        print_text(&view, held ? &holder : NULL, &restores);
     } else if (!status) {
-        json = status_json(&view, held ? &holder : NULL);
+        json = status_json(&view, held ? &holder : NULL, &restores);
         kb_output_json(format, json);
         json_decref(json);
     }
+    kb_restore_leases_release(&restores);
     kb_lease_holder_release(&holder);
     kb_view_close(&view);
     return status;
@@ -173,10 +213,11 @@ static const struct kb_example examples[] = {
 
 const struct kb_command kb_cmd_status = {
     .name = "status",
-    .summary = "who is writing a backup, and how far it is",
+    .summary = "who is writing or restoring a backup, and how far it is",
     .details =
         "Looks into the store, so it works from any machine: the holder of the "
-        "backup's lease, the last run and how it ended, and what is stored. "
+        "backup's lease, those of restores from it, the last run and how it "
+        "ended, and what is stored. "
         "The running program's own view is its /metrics and /health.",
     KB_FLAGS(flags),
     .looks_at_store = true,

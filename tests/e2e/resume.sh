@@ -117,6 +117,14 @@ case_two_at_once() {
     kb_run $KB_FAILED l2 restore -c "$KB_WORK/l.yaml"
     assert_contains "the log" "$KB_WORK/l2.err" \
         "all/restores/l is in use by process $(proc_pid l1) on host"
+    kb_run 0 st status -p "$KB_WORK/store" -b all -f json
+    assert_eq "restores at work" "l $(proc_pid l1) False" "$(python3 -c '
+import json, sys
+for r in json.load(open(sys.argv[1]))["restores"]:
+    print(r["restore"], r["pid"], r["expired"])' "$KB_WORK/st.out")"
+    kb_run 0 st status -p "$KB_WORK/store" -b all
+    assert_matches "status" "$KB_WORK/st.out" \
+        "^Restore: +l: $(hostname), process $(proc_pid l1), since "
     kb_run 0 l3 validate-restore -c "$KB_WORK/l.yaml" # takes no lease
     proc_pid l1 >/dev/null || fail "the first one is gone"
     rm "$lease"
@@ -126,6 +134,8 @@ case_two_at_once() {
     kb_run 0 l4 restore -c "$KB_WORK/l.yaml"
     client verify -b "$(B)" l.one --partitions 2 --records 500
     assert_contains "the lease" "$lease" '"released":true'
+    kb_run 0 st status -p "$KB_WORK/store" -b all -f json
+    assert_eq "restores at work" "[]" "$(json_at "$KB_WORK/st.out" restores)"
 }
 
 # One that was held up for longer than its lease lasts, and is still the only

@@ -8,6 +8,7 @@
 
 #include "backup/engine.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "kafka/acl.h"
@@ -246,16 +247,15 @@ static int add_part(struct kb_engine *engine, struct kb_part *part)
     return rc;
 }
 
-/* FNV-1a: the same partition always has the same. */
+/* The same partition always has the same; a topic's are spread evenly. */
 static unsigned home_of(const struct kb_engine *engine,
                         const struct kb_part *part)
 {
-    const char *at;
-    uint32_t hash = 2166136261u;
+    const char *topic = part->topic->name;
+    uint64_t hash = kb_hash(KB_HASH_INIT, topic, strlen(topic));
 
-    for (at = part->topic->name; *at; at++)
-        hash = (hash ^ (uint8_t)*at) * 16777619u;
-    return (hash + (uint32_t)part->partition) % engine->pipe.set.writers;
+    return (unsigned)((hash + (uint32_t)part->partition) %
+                      engine->pipe.set.writers);
 }
 
 /* A partition's place in the log, as its leader said. */

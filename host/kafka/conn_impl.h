@@ -75,7 +75,8 @@ void kb_conn_own_charge(struct kb_block *block, struct kb_budget *budget,
 
 /* Decode an ApiVersions answer; `*error` is the broker's. */
 int kb_conn_decode_versions(struct kb_conn *conn,
-                            const struct kb_answer *answer, int16_t *error,
+                            const struct kb_answer *answer,
+                            int32_t *throttle_ms, int16_t *error,
                             struct kbp_error *err);
 
 #endif

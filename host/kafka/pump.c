@@ -44,8 +44,7 @@ static int dial(struct kb_pump *pump, int64_t deadline_ms,
                 struct kbp_error *err)
 {
     const struct kb_pump_options *o = pump->options;
-    struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka",
-                           o->net->stop};
+    struct kb_peer peer = kb_pump_peer(pump);
     struct kb_security *security = o->net->security;
     int status;
 

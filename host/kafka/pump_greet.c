@@ -209,9 +209,7 @@ static int take_credentials(struct kb_pump *pump, struct request *request,
 static int log_in(struct kb_pump *pump, int64_t deadline_ms,
                   struct kbp_error *err)
 {
-    const struct kb_pump_options *o = pump->options;
-    struct kb_peer peer = {o->host, o->port, o->net->client_id, "librdkafka",
-                           o->net->stop};
+    struct kb_peer peer = kb_pump_peer(pump);
     const struct kb_security_ops *ops;
     struct kb_buf out = KB_BUF_INIT;
     struct kb_buf in = KB_BUF_INIT;

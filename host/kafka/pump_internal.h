@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "kafka/pump.h"
+#include "kafka/security.h"
 
 struct kb_pump {
     const struct kb_pump_options *options;
@@ -16,6 +17,15 @@ struct kb_pump {
     bool tls_failed;
     char where[300];
 };
+
+/* The broker, as its security is to see it. */
+static inline struct kb_peer kb_pump_peer(const struct kb_pump *pump)
+{
+    const struct kb_pump_options *o = pump->options;
+
+    return (struct kb_peer){o->host, o->port, o->net->client_id, "librdkafka",
+                            o->net->stop};
+}
 
 /*
  * Log in, and answer librdkafka's handshake with how that went, or with how

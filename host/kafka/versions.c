@@ -29,7 +29,8 @@ int16_t kb_conn_version(const struct kb_conn *conn, enum kb_api api,
 }
 
 int kb_conn_decode_versions(struct kb_conn *conn,
-                            const struct kb_answer *answer, int16_t *error,
+                            const struct kb_answer *answer,
+                            int32_t *throttle_ms, int16_t *error,
                             struct kbp_error *err)
 {
     struct kb_cursor c = kb_cursor_of(answer->body, answer->body_len);
@@ -56,8 +57,7 @@ int kb_conn_decode_versions(struct kb_conn *conn,
         conn->versions[api].min = min;
         conn->versions[api].max = max;
     }
-    if (version >= 1)
-        kb_conn_throttled(conn, kb_get_i32(&c));
+    *throttle_ms = version >= 1 ? kb_get_i32(&c) : 0;
     kb_skip_tags(&c, flex);
     if (c.bad)
         return kb_fail(err, KBP_ERR_PROTOCOL,
@@ -73,6 +73,7 @@ static int ask(struct kb_conn *conn, int16_t version, int64_t deadline_ms,
 {
     struct kb_buf body = KB_BUF_INIT;
     struct kb_answer answer;
+    int32_t throttle_ms;
     struct iovec part;
     int rc;
 
@@ -90,8 +91,10 @@ static int ask(struct kb_conn *conn, int16_t version, int64_t deadline_ms,
         rc = kb_conn_receive(conn, deadline_ms, NULL, 0, &answer, err);
     if (rc != KBP_OK)
         return rc;
-    rc = kb_conn_decode_versions(conn, &answer, error, err);
+    rc = kb_conn_decode_versions(conn, &answer, &throttle_ms, error, err);
     kb_answer_release(&answer);
+    if (rc == KBP_OK)
+        kb_conn_throttled(conn, throttle_ms);
     return rc;
 }
 

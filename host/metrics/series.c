@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 
 void kb_histogram_add(struct kb_histogram *histogram, double value)
@@ -40,14 +41,11 @@ void kb_histogram_write(struct kb_buf *out, const char *name,
     kb_buf_printf(out, "%s_count{%s} %" PRIu64 "\n", name, labels, sum);
 }
 
-/* FNV-1a: names come from the cluster's admins, not from attackers. */
 static size_t hash_of(const char *topic, int32_t partition)
 {
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = kb_hash(KB_HASH_INIT, topic, strlen(topic));
 
-    for (; *topic; topic++)
-        hash = (hash ^ (unsigned char)*topic) * 1099511628211u;
-    hash = (hash ^ (uint32_t)partition) * 1099511628211u;
+    hash = kb_hash(hash, &partition, sizeof partition);
     return (size_t)(hash ^ (hash >> 32));
 }
 

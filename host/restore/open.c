@@ -3,12 +3,13 @@
 #include "restore/open.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "archive/lease.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "cluster/store.h"
 #include "restore/load.h"
@@ -64,8 +65,7 @@ static int open_local(struct kb_restore_run *run, struct kbp_error *err)
         return kb_fail_nomem(err, "the checkpoint");
     if (run->config->restore.dry_run && stat(path, &st) != 0 && errno == ENOENT)
         return KBP_OK;
-    run->made_folder = mkdir(path, 0700) == 0;
-    if (!run->made_folder && errno != EEXIST)
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return kb_fail_errno(err, errno, "restore.checkpoint_state: making %s",
                              path);
     status = kb_store_open(run->registry, "filesystem", &kv, 1, NULL,
@@ -77,20 +77,13 @@ static int open_local(struct kb_restore_run *run, struct kbp_error *err)
                             : kb_err_wrap(err, "restore.checkpoint_state");
 }
 
-static uint32_t hash_of(const char *text)
-{
-    uint32_t hash = 2166136261u;
-
-    for (; *text; text++)
-        hash = (hash ^ (uint8_t)*text) * 16777619u;
-    return hash;
-}
-
 /* In the store: named by the user, or by what is restored to where. */
 static int open_beside(struct kb_restore_run *run, const char *cluster_id,
                        struct kbp_error *err)
 {
     const char *id = run->config->restore.restore_id;
+    uint64_t cluster =
+        cluster_id ? kb_hash(KB_HASH_INIT, cluster_id, strlen(cluster_id)) : 0;
 
     if (strchr(id, '/') || !strcmp(id, ".") || !strcmp(id, ".."))
         return kb_fail(err, KBP_ERR_CONFIG,
@@ -98,9 +91,9 @@ static int open_beside(struct kb_restore_run *run, const char *cluster_id,
     run->state_session = run->session;
     run->state_prefix =
         *id ? kb_asprintf("%s/restores/%s", run->config->backup_id, id)
-            : kb_asprintf("%s/restores/auto-%s-%08x", run->config->backup_id,
-                          run->plan.options_hash,
-                          cluster_id ? hash_of(cluster_id) : 0);
+            : kb_asprintf("%s/restores/auto-%s-%016" PRIx64,
+                          run->config->backup_id, run->plan.options_hash,
+                          cluster);
     return run->state_prefix ? KBP_OK : kb_fail_nomem(err, "the checkpoint");
 }
 
@@ -147,7 +140,6 @@ int kb_open_checkpoint(struct kb_restore_run *run, const char *cluster_id,
                                    err);
     if (status == KBP_ERR_NOT_FOUND) {
         kb_err_clear(err);
-        run->traceless = true;
         return KBP_OK;
     }
     if (status != KBP_OK)
@@ -171,36 +163,13 @@ int kb_open_checkpoint(struct kb_restore_run *run, const char *cluster_id,
     return KBP_OK;
 }
 
-/* With what the store keeps for itself; only if there is nothing else. */
-static void remove_folder(const char *path)
-{
-    char *own = kb_asprintf("%s/.kafka-backup", path);
-    char *lock = kb_asprintf("%s/.kafka-backup/lock", path);
-
-    if (own && lock) {
-        (void)unlink(lock);
-        (void)rmdir(own);
-        (void)rmdir(path);
-    }
-    free(own);
-    free(lock);
-}
-
 void kb_open_release(struct kb_restore_run *run)
 {
-    const bool made = run->made_folder && run->traceless;
-
-    /* A restore that was refused leaves nothing behind. */
-    if (run->traceless)
-        kb_lease_drop(run->lease);
-    else
-        kb_lease_free(run->lease);
+    kb_lease_free(run->lease);
     kb_cluster_close(&run->cluster);
     if (run->state_session && run->state_session != run->session)
         kb_store_session_close(run->state_session);
     kb_store_close(run->state_store);
-    if (made)
-        remove_folder(run->config->restore.checkpoint_state);
     free(run->state_prefix);
     kb_loader_free(run->loader);
     kb_manifest_free(run->manifest);

@@ -97,11 +97,12 @@ static void try_metadata(const struct kb_answer *answer, struct kbp_error *err)
 static void try_versions(const struct kb_answer *answer, struct kbp_error *err)
 {
     struct kb_conn *conn = calloc(1, sizeof *conn);
+    int32_t throttle_ms;
     int16_t error;
 
     if (!conn)
         return;
-    (void)kb_conn_decode_versions(conn, answer, &error, err);
+    (void)kb_conn_decode_versions(conn, answer, &throttle_ms, &error, err);
     (void)kb_conn_version(conn, KB_API_FETCH, 4, 17);
     free(conn);
 }

@@ -77,12 +77,34 @@ static bool is_choice(const char *choices, const char *text)
     }
 }
 
-static int add(struct kb_args *args, const struct kb_flag *flag,
-               const char *value, struct kbp_error *err)
+static int check_value(const struct kb_flag *flag, const char *value,
+                       struct kbp_error *err)
 {
+    int64_t number;
+
+    if (flag->value && !*value)
+        return kb_fail(err, KBP_ERR_CONFIG, "--%s is empty", flag->name);
     if (flag->choices && !is_choice(flag->choices, value))
         return kb_fail(err, KBP_ERR_CONFIG, "--%s has to be one of %s, not %s",
                        flag->name, flag->choices, value);
+    if ((flag->flags & KB_FLAG_NUMBER) &&
+        (!kb_parse_i64(value, &number) || number < 0))
+        return kb_fail(err, KBP_ERR_CONFIG,
+                       "--%s has to be a whole number, 0 or more, not %s",
+                       flag->name, value);
+    if ((flag->flags & KB_FLAG_PAIR) && (!strchr(value, '=') || *value == '='))
+        return kb_fail(err, KBP_ERR_CONFIG, "--%s has to be NAME=VALUE",
+                       flag->name);
+    return KBP_OK;
+}
+
+static int add(struct kb_args *args, const struct kb_flag *flag,
+               const char *value, struct kbp_error *err)
+{
+    int status = check_value(flag, value, err);
+
+    if (status)
+        return status;
     if (!(flag->flags & KB_FLAG_REPEAT) && kb_args_times(args, flag->name))
         return kb_fail(err, KBP_ERR_CONFIG, "--%s is there twice", flag->name);
     args->items[args->count].flag = flag;

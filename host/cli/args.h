@@ -18,6 +18,8 @@ struct kb_program;
 #define KB_FLAG_REQUIRED 1u
 #define KB_FLAG_REPEAT 2u  /* may be given several times */
 #define KB_FLAG_BY_SELF 4u /* the command's operand isn't needed with it */
+#define KB_FLAG_NUMBER 8u  /* a whole number, 0 to INT64_MAX */
+#define KB_FLAG_PAIR 16u   /* NAME=VALUE */
 
 struct kb_flag {
     const char *name;  /* without dashes */

@@ -136,6 +136,12 @@ static int mapping_load(struct mapping *mapping,
     if (status || !mapping->restore_id)
         return status;
     status = load_state(mapping, view, mapping->restore_id, err);
+    if (status == KBP_ERR_NOT_FOUND) {
+        kb_err_clear(err);
+        return kb_fail(err, KBP_ERR_NOT_FOUND,
+                       "no restore \"%s\" is recorded beside backup %s",
+                       mapping->restore_id, view->backup_id);
+    }
     if (status)
         return status;
     mapping->maps =
@@ -239,10 +245,18 @@ static void json_row(json_t *rows, const struct row *row)
                   optional(row->last_timestamp >= 0, row->last_timestamp)));
 }
 
+/* By --topic and --partition; `partition` -1: any. */
+static bool is_asked(const struct sink *sink, const char *topic,
+                     int64_t partition)
+{
+    return (!sink->topic || strcmp(sink->topic, topic) == 0) &&
+           (sink->partition < 0 || partition < 0 ||
+            sink->partition == partition);
+}
+
 static void put(struct sink *sink, const struct row *row)
 {
-    if ((sink->topic && strcmp(sink->topic, row->topic) != 0) ||
-        (sink->partition >= 0 && sink->partition != row->partition))
+    if (!is_asked(sink, row->topic, row->partition))
         return;
     sink->found++;
     if (sink->format == KB_OUTPUT_TEXT)
@@ -348,6 +362,38 @@ static int translate(const struct sink *sink, const struct mapping *mapping,
                    mapping->restore_id ? mapping->restore_id : "any restore");
 }
 
+/* Nothing was found: because there is nothing, or no such thing? */
+static int check_known(const struct sink *sink, const struct mapping *mapping,
+                       const struct kb_manifest *manifest,
+                       struct kbp_error *err)
+{
+    char partition[24] = "";
+    size_t g;
+    size_t i;
+
+    if (!sink->topic && sink->partition < 0)
+        return KBP_OK;
+    for (g = 0; !mapping->restore_id && g < manifest->generation_count; g++) {
+        const struct kb_generation *generation = &manifest->generations[g];
+
+        /* All its partitions have rows, but it may have none. */
+        if (is_asked(sink, generation->topic, -1) && sink->partition < 0)
+            return KBP_OK;
+    }
+    for (i = 0; i < mapping->state.source_count; i++)
+        if (is_asked(sink, mapping->state.sources[i].topic,
+                     mapping->state.sources[i].partition))
+            return KBP_OK;
+    if (sink->partition >= 0)
+        (void)snprintf(partition, sizeof partition, " partition %" PRId64,
+                       sink->partition);
+    return kb_fail(err, KBP_ERR_NOT_FOUND, "%s%s has no%s%s%s%s",
+                   mapping->restore_id ? "restore " : "the backup",
+                   mapping->restore_id ? mapping->restore_id : "",
+                   sink->topic ? " topic " : "", sink->topic ? sink->topic : "",
+                   sink->topic && *partition ? " with" : "", partition);
+}
+
 static int parse(const struct kb_args *args, struct sink *sink,
                  struct kbp_error *err)
 {
@@ -358,11 +404,10 @@ static int parse(const struct kb_args *args, struct sink *sink,
     sink->topic = kb_args_value(args, "topic");
     sink->partition = -1;
     sink->offset = -1;
-    if (partition &&
-        (!kb_parse_i64(partition, &sink->partition) || sink->partition < 0))
-        return kb_fail(err, KBP_ERR_CONFIG, "--partition has to be a number");
-    if (offset && (!kb_parse_i64(offset, &sink->offset) || sink->offset < 0))
-        return kb_fail(err, KBP_ERR_CONFIG, "--offset has to be a number");
+    if (partition)
+        (void)kb_parse_i64(partition, &sink->partition);
+    if (offset)
+        (void)kb_parse_i64(offset, &sink->offset);
     if (offset && (!sink->topic || !partition))
         return kb_fail(err, KBP_ERR_CONFIG,
                        "--offset needs --topic and --partition");
@@ -376,11 +421,12 @@ static int run(struct kb_program *program)
     struct kb_archive_view view = {0};
     struct mapping mapping = {0};
     struct sink sink = {0};
-    int status = parse(args, &sink, &err);
+    int status;
 
+    if (parse(args, &sink, &err))
+        return kb_program_misused(args, &err);
     kb_restore_state_init(&mapping.state);
-    if (!status)
-        status = kb_view_open(&view, program, &err);
+    status = kb_view_open(&view, program, &err);
     if (!status)
         status = mapping_load(&mapping, &view,
                               kb_args_value(args, "restore-id"), &err);
@@ -396,10 +442,13 @@ static int run(struct kb_program *program)
             put_map(&sink, &mapping);
         else
             put_source(&sink, view.manifest);
-        if (sink.format == KB_OUTPUT_JSON || sink.format == KB_OUTPUT_YAML)
+        if (!sink.found)
+            status = check_known(&sink, &mapping, view.manifest, &err);
+        if (!status &&
+            (sink.format == KB_OUTPUT_JSON || sink.format == KB_OUTPUT_YAML))
             kb_output_json(sink.format, sink.rows);
         json_decref(sink.rows);
-        if (!mapping.restore_id)
+        if (!status && !mapping.restore_id)
             kb_info("no restore is recorded in the store: this is the "
                     "source's side only");
     }
@@ -415,9 +464,13 @@ static const struct kb_flag flags[] = {
      .value = "ID",
      .help = "the map of this restore; absent: of the last one"},
     {.name = "topic", .value = "TOPIC", .help = "only this topic"},
-    {.name = "partition", .value = "NUMBER", .help = "only this partition"},
+    {.name = "partition",
+     .value = "NUMBER",
+     .flags = KB_FLAG_NUMBER,
+     .help = "only this partition"},
     {.name = "offset",
      .value = "OFFSET",
+     .flags = KB_FLAG_NUMBER,
      .help = "translate this one offset of the source: prints where the first "
              "restored record at or after it is, else the end"},
     KB_FLAG_FORMAT("text|json|yaml|csv")};

@@ -48,13 +48,15 @@ static void print_file(const json_t *file, bool verbose)
 
     json_array_foreach(types, i, type)
     {
-        kb_out("%-8s %-18s %-24s %s", text_of(type, "kind"),
+        kb_out("%-8s %-23s %-24s %s", text_of(type, "kind"),
                text_of(type, "name"), text_of(file, "file"),
                text_of(type, "summary"));
     }
     if (json_object_get(file, "error"))
-        kb_out("%-8s %-18s %-24s can't be used: %s", "-", "-",
-               text_of(file, "file"), text_of(file, "error"));
+        kb_out("%-8s %-23s %-24s can't be used: %s%s%s", "-", "-",
+               text_of(file, "file"), text_of(file, "error"),
+               json_object_get(file, "hint") ? "; " : "",
+               text_of(file, "hint"));
     if (verbose)
         kb_out("         %s  version %s, ABI %s, %s, %s%s",
                text_of(file, "path"), text_of(file, "version"),
@@ -85,7 +87,7 @@ static int run_list(struct kb_program *program)
         for (i = 0; i < program->registry.dir_count; i++)
             kb_out("directory %s", program->registry.dirs[i]);
     if (json_array_size(files))
-        kb_out("%-8s %-18s %-24s", "KIND", "NAME", "FILE");
+        kb_out("%-8s %-23s %s", "KIND", "NAME", "FILE");
     else
         kb_out("No plugins in %s%s",
                program->registry.dir_count ? program->registry.dirs[0] : "-",
@@ -147,6 +149,25 @@ static void print_type(const json_t *file, const json_t *type)
     }
 }
 
+/* Whether `file` is a file that can't be used and should offer `name`. */
+static bool is_unusable(const json_t *file, const char *name)
+{
+    static const char *const kinds[] = {"", "codec_", "storage_", "sasl_"};
+    const char *stem = text_of(file, "file");
+    size_t len = strlen(name);
+    size_t i;
+
+    for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        size_t kind = strlen(kinds[i]);
+
+        if (strncmp(stem, kinds[i], kind) == 0 &&
+            strncasecmp(stem + kind, name, len) == 0 &&
+            (!stem[kind + len] || strcmp(stem + kind + len, ".so") == 0))
+            return json_object_get(file, "error") != NULL;
+    }
+    return false;
+}
+
 /* "SCRAM-SHA-256" by name, "sasl_scram" by file. */
 static bool is_named(const json_t *file, const json_t *type, const char *name)
 {
@@ -173,9 +194,11 @@ static int not_found(const json_t *files, const char *name)
         const json_t *types = json_object_get(file, "types");
 
         /* A file that can't be used is what was asked for, maybe. */
-        if (!types && is_named(file, types, name)) {
-            kb_error("%s can't be used: %s", text_of(file, "path"),
-                     text_of(file, "error"));
+        if (is_unusable(file, name)) {
+            kb_error("%s can't be used: %s%s%s", text_of(file, "path"),
+                     text_of(file, "error"),
+                     json_object_get(file, "hint") ? "; " : "",
+                     text_of(file, "hint"));
             return KB_EXIT_FAILED;
         }
         json_array_foreach(types, j, type)

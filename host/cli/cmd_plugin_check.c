@@ -72,21 +72,16 @@ static int finish(struct kb_program *program, struct listing *listing,
 }
 
 /* "name=value", split in place. */
-static int split_settings(char **texts, struct kb_kv *kvs, size_t count,
-                          struct kbp_error *err)
+static void split_settings(char **texts, struct kb_kv *kvs, size_t count)
 {
     size_t i;
 
     for (i = 0; i < count; i++) {
         char *equals = strchr(texts[i], '=');
 
-        if (!equals)
-            return kb_fail(err, KBP_ERR_CONFIG,
-                           "--set takes NAME=VALUE, not \"%s\"", texts[i]);
         *equals = '\0';
         kvs[i] = (struct kb_kv){texts[i], equals + 1};
     }
-    return KBP_OK;
 }
 
 static int run_checks(struct kb_program *program, struct listing *listing,
@@ -107,20 +102,19 @@ static int run_checks(struct kb_program *program, struct listing *listing,
 
     if (!texts || !kvs)
         status = kb_fail_nomem(err, "settings");
-    else if (seed && !kb_parse_u64(seed, &options.seed))
-        status = kb_fail(err, KBP_ERR_CONFIG,
-                         "--seed takes a number, not \"%s\"", seed);
+    else if (seed)
+        (void)kb_parse_u64(seed, &options.seed);
     for (i = 0; i < options.kv_count && status == KBP_OK; i++) {
         texts[i] = kb_strdup(kb_args_nth(args, "set", i));
         if (!texts[i])
             status = kb_fail_nomem(err, "settings");
     }
-    if (status == KBP_OK)
-        status = split_settings(texts, kvs, options.kv_count, err);
     options.kvs = kvs;
-    if (status == KBP_OK)
+    if (status == KBP_OK) {
+        split_settings(texts, kvs, options.kv_count);
         status = kb_check_run(args->operand, &options, print_result, listing,
                               failed, err);
+    }
     for (i = 0; texts && i < options.kv_count; i++)
         free(texts[i]);
     free(texts);
@@ -155,10 +149,11 @@ static const struct kb_flag flags[] = {
      .help = "only checks whose name matches; * and ? are wildcards"},
     {.name = "set",
      .value = "NAME=VALUE",
-     .flags = KB_FLAG_REPEAT,
+     .flags = KB_FLAG_REPEAT | KB_FLAG_PAIR,
      .help = "a setting to open the plugin with"},
     {.name = "seed",
      .value = "NUMBER",
+     .flags = KB_FLAG_NUMBER,
      .help = "of what is random; the same number gives the same again"},
     {.name = "in-process",
      .help = "run checks in this process, for a debugger"},

@@ -40,7 +40,7 @@ extern const struct kb_command kb_cmd_config_reference;
         {.name = "option",                                               \
          .letter = 'o',                                                  \
          .value = "NAME=VALUE",                                          \
-         .flags = KB_FLAG_REPEAT,                                        \
+         .flags = KB_FLAG_REPEAT | KB_FLAG_PAIR,                         \
          .help = "an option of that plugin (`plugin describe` lists "    \
                  "them); ${VARIABLE} in it is expanded here, so that a " \
                  "secret need not stand on the command line"},           \

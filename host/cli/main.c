@@ -8,17 +8,6 @@
 #include "cli/output.h"
 #include "cli/program.h"
 
-static int usage_error(const struct kb_args *args, const struct kbp_error *err)
-{
-    (void)fprintf(stderr, "kafka-backup: %s\n", err->message);
-    if (args->command)
-        (void)fprintf(stderr, "See: kafka-backup %s --help\n",
-                      args->command->name);
-    else
-        (void)fprintf(stderr, "See: kafka-backup --help\n");
-    return KB_EXIT_USAGE;
-}
-
 static void set_up_log(const struct kb_args *args)
 {
     const char *format = kb_args_value(args, "log-format");
@@ -76,9 +65,10 @@ int main(int argc, char **argv)
     struct kbp_error err = KB_ERR_INIT;
     int code = KB_EXIT_OK;
 
+    kb_program_hold_streams();
     (void)setlocale(LC_ALL, "C");
     if (kb_args_parse(argc, argv, &program.args, &err)) {
-        code = usage_error(&program.args, &err);
+        code = kb_program_misused(&program.args, &err);
     } else if (kb_args_times(&program.args, "help")) {
         kb_args_help(stdout, program.args.command);
     } else if (kb_args_times(&program.args, "version")) {

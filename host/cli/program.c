@@ -3,6 +3,7 @@
 #include "cli/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,18 @@ void kb_program_signals(struct kb_stop *stop)
     (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
+void kb_program_hold_streams(void)
+{
+    int fd;
+
+    /* The lowest free number is what open() takes. The wrong direction, so
+     * that results that nobody gets are still an error. */
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return;
+}
+
 void kb_program_keep_secrets(void)
 {
     struct rlimit none = {0, 0};
@@ -64,6 +77,17 @@ int kb_program_fail(const char *what, const struct kbp_error *err)
     }
     kb_log_err(KBP_LOG_ERROR, what, err);
     return err->status == KBP_ERR_CORRUPT ? KB_EXIT_INVALID : KB_EXIT_FAILED;
+}
+
+int kb_program_misused(const struct kb_args *args, const struct kbp_error *err)
+{
+    (void)fprintf(stderr, "kafka-backup: %s\n", err->message);
+    if (args->command)
+        (void)fprintf(stderr, "See: kafka-backup %s --help\n",
+                      args->command->name);
+    else
+        (void)fprintf(stderr, "See: kafka-backup --help\n");
+    return KB_EXIT_USAGE;
 }
 
 static bool has_secrets(const struct kb_config *config)
@@ -122,7 +146,7 @@ static int parse_options(const struct kb_args *args, struct kb_kv *kvs,
         equals = strchr(text, '=');
         kvs[*count].name = text;
         kvs[(*count)++].value = equals ? equals + 1 : "";
-        if (!equals || equals == text)
+        if (!equals || equals == text) /* expanded, it isn't any more */
             return kb_fail(err, KBP_ERR_CONFIG,
                            "--option has to be NAME=VALUE");
         *equals = '\0';
@@ -148,7 +172,10 @@ static int open_path(struct kb_program *program, const char *path,
     status = parse_options(&program->args, kvs, texts, &count, err);
     if (status)
         goto out;
-    if (strstr(path, "://")) {
+    if (strncmp(path, "file:///", 8) == 0 && access(path + 7, F_OK)) {
+        status =
+            kb_fail(err, KBP_ERR_NOT_FOUND, "there is no folder %s", path + 7);
+    } else if (strstr(path, "://")) {
         status = kb_store_open_url(&program->registry, path, kvs, count, NULL,
                                    store, err);
     } else if (access(path, F_OK)) {

@@ -23,6 +23,9 @@ struct kb_program {
 /* Log an error as what ended `what`; returns the exit code for it. */
 int kb_program_fail(const char *what, const struct kbp_error *err);
 
+/* The same for a mistake in the command line; returns KB_EXIT_USAGE. */
+int kb_program_misused(const struct kb_args *args, const struct kbp_error *err);
+
 /*
  * Load the file of --config and log what there is to say about it.  With
  * secrets in it no core is dumped any more.
@@ -42,6 +45,12 @@ const char *kb_program_backup_id(struct kb_program *program,
  * process at once.  SIGPIPE is ignored.  Before threads are started.
  */
 void kb_program_signals(struct kb_stop *stop);
+
+/*
+ * Let no file or socket become stdin, stdout or stderr where the caller closed
+ * them: results and logs would be written into it.  Before anything is opened.
+ */
+void kb_program_hold_streams(void);
 
 /* No core dumps, no ptrace by others: there are secrets in memory now. */
 void kb_program_keep_secrets(void);

@@ -323,10 +323,12 @@ int kb_url_parse(const char *text, struct kb_url *url, struct kbp_error *err)
         return kb_fail(err, KBP_ERR_CONFIG,
                        "a storage URL with a user name or password is not "
                        "supported; use the settings for credentials");
-    if (host[host_len] == '?' || host[host_len] == '#')
+    if (strpbrk(host, "?#"))
         return kb_fail(err, KBP_ERR_CONFIG,
-                       "a storage URL has no query or fragment: \"%.100s\"",
-                       text);
+                       "a storage URL has no query or fragment: \"%.*s...\"; "
+                       "settings are given by name, on the command line "
+                       "with --option NAME=VALUE",
+                       (int)(host + strcspn(host, "?#") - text), text);
     out.scheme = kb_asprintf("%.*s", (int)(colon - text), text);
     out.host = kb_asprintf("%.*s", (int)host_len, host);
     out.path = kb_strdup(host + host_len);
@@ -353,6 +355,7 @@ int kb_settings_check_url(const struct kb_type *type, const struct kb_url *url,
     struct kb_kv *all;
     struct kbp_option option;
     size_t n = count;
+    bool wants_host = false;
     uint32_t i;
     int status;
 
@@ -365,8 +368,10 @@ int kb_settings_check_url(const struct kb_type *type, const struct kb_url *url,
         const char *part = NULL;
 
         kb_option_at(&type->options, i, &option);
-        if (option.flags & KBP_OPTION_URL_HOST)
+        if (option.flags & KBP_OPTION_URL_HOST) {
             part = url->host;
+            wants_host = true;
+        }
         if (option.flags & KBP_OPTION_URL_PATH) {
             part = url->path;
             if (option.type != KBP_OPTION_PATH && *part == '/')
@@ -375,7 +380,14 @@ int kb_settings_check_url(const struct kb_type *type, const struct kb_url *url,
         if (part && *part && !value_of(kvs, count, option.name))
             all[n++] = (struct kb_kv){option.name, part};
     }
-    status = kb_settings_check(type, all, n, settings, err);
+    if (*url->host && !wants_host)
+        status = kb_fail(err, KBP_ERR_CONFIG,
+                         "%s://%s%s: there is no host in such a URL; a path "
+                         "has three slashes before it: %s:///%s%s",
+                         url->scheme, url->host, url->path, url->scheme,
+                         url->host, url->path);
+    else
+        status = kb_settings_check(type, all, n, settings, err);
     free(all);
     return status;
 }

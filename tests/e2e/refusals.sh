@@ -251,6 +251,45 @@ case_command_line() {
     assert_contains "what it says" "$KB_WORK/u4.err" no-such-file.yaml
 }
 
+# A file that is opened must not take the place of a stream that is closed:
+# results and logs would go into it.
+case_closed_streams() {
+    local pid fd
+    backup_of id=closed continuous=true commit_interval=1s
+    "$KB_BIN" backup -c "$KB_WORK/b.yaml" -v <&- >&- 2>&- &
+    proc_add closed $!
+    wait_until 60 test -e "$KB_WORK/store/closed/manifest" ||
+        fail "no commit after 60 s"
+    pid=$(proc_pid closed)
+    for fd in 0 1 2; do
+        assert_eq "its descriptor $fd" /dev/null "$(readlink "/proc/$pid/fd/$fd")"
+    done
+    proc_signal closed TERM
+    kb_end_with $KB_INTERRUPTED closed 30
+    validate_deep closed
+    local code=0
+    "$KB_BIN" list -p "$KB_WORK/store" >&- 2>"$KB_WORK/closed.err" || code=$?
+    assert_eq "exit code without stdout" 1 "$code"
+    assert_contains "what it says" "$KB_WORK/closed.err" "stdout"
+}
+
+# What isn't there is an error, not an empty answer.
+case_what_the_backup_does_not_have() {
+    local store=$KB_WORK/store
+    refused 1 "no topic nope" show-offset-mapping -p "$store" -b good \
+        --topic nope -f json
+    [ ! -s "$KB_WORK/refused.out" ] || fail "there is an answer all the same"
+    refused 1 "no topic data with partition 9" show-offset-mapping \
+        -p "$store" -b good --topic data --partition 9
+    refused 1 "no restore \"nope\"" show-offset-mapping -p "$store" -b good \
+        --restore-id nope
+    refused $KB_USAGE "--topic and --partition" show-offset-mapping \
+        -p "$store" -b good --offset 5
+    refused 1 "no folder /no/such" list -p file:///no/such
+    refused 1 "file:///tmp/x" list -p file://tmp/x
+    refused 1 "--option" list -p "memory://x/y?region=eu"
+}
+
 case_missing_plugin() {
     mkdir -p "$KB_WORK/noplugins"
     backup_of id=plugins

@@ -17,9 +17,11 @@ extern "C" {
 #include "cli/progress_line.h"
 }
 
-namespace {
+namespace
+{
 
-class Args : public ::testing::Test {
+class Args : public ::testing::Test
+{
   protected:
     ~Args() override
     {
@@ -51,13 +53,13 @@ class Args : public ::testing::Test {
 
 TEST_F(Args, EveryWayToWriteAValue)
 {
-    for (const auto &words : std::vector<std::vector<std::string>>{
-             {"list", "-p", "/b"},
-             {"list", "-p/b"},
-             {"list", "-p=/b"},
-             {"list", "--path", "/b"},
-             {"list", "--path=/b"},
-             {"-v", "list", "--path=/b"}}) {
+    for (const auto &words :
+         std::vector<std::vector<std::string>>{{"list", "-p", "/b"},
+                                               {"list", "-p/b"},
+                                               {"list", "-p=/b"},
+                                               {"list", "--path", "/b"},
+                                               {"list", "--path=/b"},
+                                               {"-v", "list", "--path=/b"}}) {
         ASSERT_EQ(Parse(words), KBP_OK) << err.message;
         ASSERT_STREQ(args.command->name, "list");
         EXPECT_STREQ(kb_args_value(&args, "path"), "/b");
@@ -109,6 +111,16 @@ TEST_F(Args, WhatIsWrongIsNamed)
     EXPECT_EQ(ErrorOf({"list", "-p", "a", "-p", "b"}), "--path is there twice");
     EXPECT_EQ(ErrorOf({"list", "-p", "a", "-f", "xml"}),
               "--format has to be one of text|json|yaml, not xml");
+    EXPECT_EQ(ErrorOf({"list", "-p", ""}), "--path is empty");
+    EXPECT_EQ(ErrorOf({"list", "-p", "a", "-o", "secret"}),
+              "--option has to be NAME=VALUE");
+    EXPECT_EQ(ErrorOf({"plugin", "check", "x.so", "--set", "=1"}),
+              "--set has to be NAME=VALUE");
+    for (const char *number : {"x", "-1", "1.5", "9223372036854775808"})
+        EXPECT_EQ(ErrorOf({"show-offset-mapping", "--partition", number}),
+                  std::string("--partition has to be a whole number, 0 or "
+                              "more, not ") +
+                      number);
     EXPECT_EQ(ErrorOf({"list", "--help=yes"}), "--help takes no value");
     EXPECT_EQ(ErrorOf({"list", "-p", "a", "word"}), "list takes no \"word\"");
     EXPECT_EQ(ErrorOf({"list"}), "list needs --path STORE or --config FILE");
@@ -139,11 +151,13 @@ TEST_F(Args, HelpTextsAreWhole)
         std::istringstream lines(std::string(text, len));
         std::string line;
         for (size_t f = 0; f < command->flag_count; f++)
-            EXPECT_NE(strstr(text, (std::string("--") +
-                                    command->flags[f].name).c_str()),
-                      nullptr);
+            EXPECT_NE(
+                strstr(text,
+                       (std::string("--") + command->flags[f].name).c_str()),
+                nullptr);
         while (std::getline(lines, line))
-            EXPECT_TRUE(line.size() <= 80 || line.rfind("  kafka-backup", 0) == 0)
+            EXPECT_TRUE(line.size() <= 80 ||
+                        line.rfind("  kafka-backup", 0) == 0)
                 << command->name << ": " << line;
         free(text);
         EXPECT_TRUE(command->hidden || command->example_count > 0)
@@ -181,9 +195,9 @@ TEST_F(Args, EveryFlagIsInTheManPage)
         size_t end = page.find("\n.S", begin + 4);
         const std::string section = page.substr(begin, end - begin);
         for (size_t f = 0; f < command->flag_count; f++)
-            EXPECT_NE(section.find(std::string("Fl -") +
-                                   command->flags[f].name),
-                      std::string::npos)
+            EXPECT_NE(
+                section.find(std::string("Fl -") + command->flags[f].name),
+                std::string::npos)
                 << command->name << " --" << command->flags[f].name;
     }
     for (size_t f = 0; f < kb_global_flag_count; f++)
@@ -196,7 +210,7 @@ TEST_F(Args, EveryExitCodeIsInTheManPage)
 {
     const std::string page = ManPage();
 
-#define XX(name, value, text)                                             \
+#define XX(name, value, text) \
     EXPECT_NE(page.find("\n.It " #value "\n"), std::string::npos) << #name;
     KB_EXIT_MAP(XX)
 #undef XX
@@ -219,9 +233,9 @@ TEST(Progress, LineSaysHowFarHowFastHowLong)
     char text[256];
 
     kb_progress_init(&progress);
-    EXPECT_STREQ(kb_progress_text(text, sizeof text, "backup", &progress,
-                                  &before),
-                 "backup  starting");
+    EXPECT_STREQ(
+        kb_progress_text(text, sizeof text, "backup", &progress, &before),
+        "backup  starting");
     progress.phase = KB_PHASE_RUNNING;
     progress.started_ms = kb_now_ms() - 10000;
     progress.records = 1999; // fewer than offsets are done: a resumed run
@@ -236,10 +250,10 @@ TEST(Progress, LineSaysHowFarHowFastHowLong)
     EXPECT_EQ(std::string(text).substr(0, want.size()), want);
     progress.phase = KB_PHASE_TAILING;
     progress.lag_records = 1234;
-    EXPECT_STREQ(kb_progress_text(text, sizeof text, "backup", &progress,
-                                  &before),
-                 "backup  7.6 MiB  3.8 MiB/s  999 records/s  1/3 partitions  "
-                 "lag 1,234");
+    EXPECT_STREQ(
+        kb_progress_text(text, sizeof text, "backup", &progress, &before),
+        "backup  7.6 MiB  3.8 MiB/s  999 records/s  1/3 partitions  "
+        "lag 1,234");
     progress.phase = KB_PHASE_FINISHING;
     progress.records = 6000; // read, and not durable yet
     progress.stored_bytes = 1024;

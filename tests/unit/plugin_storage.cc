@@ -200,6 +200,19 @@ TEST_F(PluginStorage, AUrlOpensTheSameStore)
     kb_store_close(other);
 }
 
+TEST_F(PluginStorage, AUrlIsNotReadAsSomethingElse)
+{
+    kb_store *other = nullptr;
+
+    for (const std::string &url :
+         {"file://host" + path, "file://" + path + "?a=b",
+          "file://" + path + "#x"})
+        EXPECT_EQ(KBP_ERR_CONFIG,
+                  kb_store_open_url(&registry, url.c_str(), nullptr, 0, nullptr,
+                                    &other, &err))
+            << url;
+}
+
 TEST_F(PluginStorage, ObjectsAreCopied)
 {
     ASSERT_EQ(KBP_OK, Put("from", "bytes"));

@@ -71,7 +71,7 @@ K
 kdc_stop() { proc_stop kdc; }
 
 idp_install() {
-    local dir=$KB_CACHE/oidc-provider-9.13.3
+    local dir=$KB_CACHE/oidc-provider-8.8.1
     need_packages node=nodejs npm=npm curl=curl
     [ -f "$dir/.complete" ] && return 0
     mkdir -p "$dir"
@@ -80,7 +80,7 @@ idp_install() {
         [ -f "$dir/.complete" ] && exit 0
         cd "$dir"
         echo '{"private": true}' >package.json
-        npm install --no-audit --no-fund oidc-provider@9.13.3 >npm.log 2>&1 ||
+        npm install --no-audit --no-fund oidc-provider@8.8.1 >npm.log 2>&1 ||
             { tail -5 npm.log >&2; exit 1; }
         touch .complete
     ) 9>"$dir/lock" || die "npm could not get oidc-provider"
@@ -91,7 +91,7 @@ idp_start() { # LIFE
     [ -f "$KB_WORK/idp.port" ] || free_ports 1 >"$KB_WORK/idp.port"
     IDP=http://127.0.0.1:$(cat "$KB_WORK/idp.port")
     (PORT=$(cat "$KB_WORK/idp.port") LIFE=$1 KEYS=$KB_WORK/idp.keys \
-        MODULES=$KB_CACHE/oidc-provider-9.13.3 \
+        MODULES=$KB_CACHE/oidc-provider-8.8.1 \
         exec node "$KB_LIB/idp.mjs") >"$KB_WORK/idp.log" 2>&1 </dev/null &
     proc_add idp $!
     disown $!

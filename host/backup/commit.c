@@ -113,7 +113,6 @@ static void *run(void *data)
     while ((list = take_all(pipe)) != NULL) {
         if (!kb_pipe_failed(pipe) &&
             commit(pipe, entry, list, &err) != KBP_OK) {
-            (void)kb_err_wrap(&err, "commit");
             kb_pipe_fail(pipe, &err);
         }
         while (list) {

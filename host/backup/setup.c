@@ -98,9 +98,8 @@ static int open_store(struct kb_engine *engine, struct kbp_error *err)
 
     if (rc != KBP_OK)
         return rc;
-    rc = kb_store_session_open(engine->store, &engine->abort, &engine->session,
-                               err);
-    return rc == KBP_OK ? KBP_OK : kb_err_wrap(err, "storage");
+    return kb_store_session_open(engine->store, &engine->abort,
+                                 &engine->session, err);
 }
 
 static int open_cluster(struct kb_engine *engine, struct kbp_error *err)

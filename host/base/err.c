@@ -85,6 +85,20 @@ int kb_fail_nomem(struct kbp_error *err, const char *what)
     return kb_fail(err, KBP_ERR_NOMEM, "out of memory for %s", what);
 }
 
+/* Whether `text` says "PREFIX: " at its start, or behind other prefixes. */
+static bool says(const char *text, const char *prefix)
+{
+    const size_t len = strlen(prefix);
+    const char *at = text;
+
+    while (len > 0 && (at = strstr(at, prefix)) != NULL) {
+        if (at[len] == ':' && (at == text || at[-1] == ' '))
+            return true;
+        at++;
+    }
+    return false;
+}
+
 int kb_err_wrap(struct kbp_error *err, const char *fmt, ...)
 {
     char inner[sizeof err->message];
@@ -95,6 +109,10 @@ int kb_err_wrap(struct kbp_error *err, const char *fmt, ...)
     va_start(ap, fmt);
     set_message(err, fmt, ap);
     va_end(ap);
+    if (says(inner, err->message)) {
+        memcpy(err->message, inner, sizeof inner);
+        return err->status;
+    }
     len = strlen(err->message);
     (void)snprintf(err->message + len, sizeof err->message - len, ": %s",
                    *inner ? inner : kb_status_text(err->status));

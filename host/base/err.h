@@ -40,7 +40,10 @@ int kb_fail_errno(struct kbp_error *err, int errnum, const char *fmt, ...);
 /* "out of memory", in words that say for what. */
 int kb_fail_nomem(struct kbp_error *err, const char *what);
 
-/* Put "<text>: " before the message; returns the status it holds. */
+/*
+ * Put "<text>: " before the message, unless it is in there already; returns
+ * the status it holds.
+ */
 KB_PRINTF(2, 3)
 int kb_err_wrap(struct kbp_error *err, const char *fmt, ...);
 

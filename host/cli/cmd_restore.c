@@ -128,6 +128,8 @@ static void print(struct kb_program *program, enum kb_output format,
 
 static int run(struct kb_program *program)
 {
+    const char *name =
+        program->config.restore.validate_only ? "validate-restore" : "restore";
     enum kb_output format = kb_output_format(&program->args);
     struct kb_restore_report report = {0};
     struct kbp_error err = KB_ERR_INIT;
@@ -138,13 +140,12 @@ static int run(struct kb_program *program)
     if (!status)
         status = kb_job_begin(&watch, program, KB_JOB_RESTORE, &err);
     if (status)
-        return kb_program_fail("restore", &err);
+        return kb_program_fail(name, &err);
     status = kb_restore_run(&program->config, &program->registry,
                             watch.progress, &program->stop, &report, &err);
     kb_job_end(&watch, program, status,
                !status && report.outcome == KB_RESTORE_COMPLETE);
-    code =
-        status ? kb_program_fail("restore", &err) : exit_code(report.outcome);
+    code = status ? kb_program_fail(name, &err) : exit_code(report.outcome);
     print(program, format, &report, &err, status);
     kb_restore_report_release(&report);
     return code;
@@ -157,6 +158,7 @@ static int run_validate(struct kb_program *program)
     if (load(program, &err))
         return kb_program_fail("validate-restore", &err);
     program->config.restore.dry_run = true;
+    program->config.restore.validate_only = true;
     program->config.metrics.enabled = false;
     return run(program);
 }

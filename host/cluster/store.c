@@ -43,7 +43,7 @@ int kb_config_store_open(struct kb_registry *registry,
                            storage->plugin.count, &limits, store, err);
     free(kvs);
     if (status == KBP_ERR_CONFIG)
-        return kb_err_wrap(err, "%s:%u: storage", config->file,
+        return kb_err_wrap(err, "%s:%u", config->file,
                            line_of(storage, err->message));
-    return status == KBP_OK ? KBP_OK : kb_err_wrap(err, "storage");
+    return status;
 }

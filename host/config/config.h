@@ -236,6 +236,7 @@ struct kb_restore_settings {
     bool auto_consumer_groups;
     struct kb_pairs group_mapping; /* captured name -> name in the target */
     bool dry_run;
+    bool validate_only; /* the command is validate-restore; no key */
     bool include_original_offset_header;
     bool strip_offset_headers;
     bool include_aborted; /* records of aborted transactions, too */

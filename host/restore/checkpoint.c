@@ -73,6 +73,8 @@ int kb_checkpoint_save(struct kb_restore_run *run, struct kbp_error *err)
     if (status == KBP_OK)
         status = kb_map_flush(&map, &run->state, run->state_session,
                               run->state_prefix, err);
+    if (status != KBP_OK)
+        (void)kb_err_wrap(err, "the checkpoint");
     kb_map_release(&map);
     if (status == KBP_OK)
         status = kb_restore_state_save(&run->state, run->state_session,
@@ -81,7 +83,7 @@ int kb_checkpoint_save(struct kb_restore_run *run, struct kbp_error *err)
     if (status != KBP_OK) {
         if (status == KBP_ERR_DENIED)
             kb_checkpoint_hint(err);
-        return kb_err_wrap(err, "the checkpoint");
+        return status;
     }
     kb_progress_committed(run->progress);
     return KBP_OK;

@@ -300,7 +300,7 @@ static int carry_out(struct kb_restore_run *run, struct kb_topics *topics,
         choose_outcome(run);
         return make_reports(run, err);
     }
-    kb_debug("restore: checking the target");
+    kb_debug("%s: checking the target", kb_run_command(run));
     kb_topics_check(topics, run, found);
     if (run->config->restore.dry_run)
         return dry_run(run, topics, err);

@@ -26,7 +26,7 @@ int kb_open_archive(struct kb_restore_run *run, struct kbp_error *err)
     status = kb_manifest_load(&run->manifest, run->session,
                               run->config->backup_id, err);
     if (status != KBP_OK)
-        return kb_err_wrap(err, "backup %s", run->config->backup_id);
+        return status;
     return kb_loader_new(&run->loader, run->manifest, err);
 }
 
@@ -143,7 +143,7 @@ int kb_open_checkpoint(struct kb_restore_run *run, const char *cluster_id,
         return KBP_OK;
     }
     if (status != KBP_OK)
-        return kb_err_wrap(err, "the checkpoint %s", run->state_prefix);
+        return status;
     if (state->phase == KB_RESTORE_DONE)
         return KBP_OK;
     if (!same(state->backup_id, run->config->backup_id) ||

@@ -22,6 +22,11 @@ static void add_text(char ***list, size_t *count, const char *text)
         (*count)++;
 }
 
+const char *kb_run_command(const struct kb_restore_run *run)
+{
+    return run->config->restore.validate_only ? "validate-restore" : "restore";
+}
+
 void kb_run_warn(struct kb_restore_run *run, const char *fmt, ...)
 {
     char text[1024];
@@ -30,7 +35,7 @@ void kb_run_warn(struct kb_restore_run *run, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    kb_warn("restore: %s", text);
+    kb_warn("%s: %s", kb_run_command(run), text);
     (void)pthread_mutex_lock(&run->report_lock);
     add_text(&run->report->warnings, &run->report->warning_count, text);
     (void)pthread_mutex_unlock(&run->report_lock);

@@ -150,6 +150,9 @@ struct kb_restore_run {
     size_t worker_count;
 };
 
+/* What the log calls it: "restore", or "validate-restore". */
+const char *kb_run_command(const struct kb_restore_run *run);
+
 /* Sentences for the report; logged as well. [any thread] */
 KB_PRINTF(2, 3)
 void kb_run_warn(struct kb_restore_run *run, const char *fmt, ...);

@@ -161,7 +161,7 @@ class Configuration(Case):
                          "  backend: filesystem\n  path: /b\n  pathh: /c\n")
         code, _, err = run("list", "-c", path)
         self.assertEqual(code, 1)
-        self.assertIn(f"{path}:7: storage:", err)
+        self.assertIn(f"{path}:7: storage ", err)
         self.assertIn("pathh", err)
         self.assertIn("did you mean path?", err)
 

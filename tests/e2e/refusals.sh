@@ -220,6 +220,12 @@ case_no_such_backup() {
     refused 1 "no-such-backup" restore -c "$KB_WORK/r.yaml"
     [ ! -e "$KB_WORK/store/no-such-backup" ] ||
         fail "asking for a backup made its folder"
+    assert_matches "what it says" "$KB_WORK/refused.err" \
+        'ERROR restore: backup no-such-backup: [^b]'
+    refused 1 "no-such-backup" validate-restore -c "$KB_WORK/r.yaml"
+    assert_matches "what it says" "$KB_WORK/refused.err" \
+        'ERROR validate-restore: backup no-such-backup: [^b]'
+    assert_lacks "what it says" "$KB_WORK/refused.err" " restore: "
 }
 
 case_backup_id_in_use() {

@@ -406,7 +406,7 @@ case_disk_of_the_checkpoint_full() {
     go_on
     finish 1
     assert_matches "the log" "$KB_WORK/disk-ck.log" \
-        "the checkpoint.*([Nn]o space|full)"
+        "checkpoint.*([Nn]o space|full)"
     rm "$dir/ballast"
     launch disk-ck
     finish 0

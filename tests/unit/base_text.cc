@@ -205,6 +205,26 @@ TEST(BaseErr, ReadsFromOutsideToInside)
     EXPECT_EQ(sizeof err, err.struct_size);
 }
 
+TEST(BaseErr, SaysNothingTwice)
+{
+    kbp_error err = KB_ERR_INIT;
+
+    (void)kb_fail(&err, KBP_ERR_IO, "can't read it");
+    (void)kb_err_wrap(&err, "%s", "b/manifest.json");
+    (void)kb_err_wrap(&err, "storage filesystem");
+    (void)kb_err_wrap(&err, "%s", "b/manifest.json");
+    EXPECT_EQ(KBP_ERR_IO, kb_err_wrap(&err, "backup %s", "b"));
+    EXPECT_EQ(KBP_ERR_IO, kb_err_wrap(&err, "backup %s", "b"));
+    EXPECT_STREQ("backup b: storage filesystem: b/manifest.json: can't read it",
+                 err.message);
+    /* Parts of words are something else. */
+    (void)kb_err_wrap(&err, "manifest.json");
+    (void)kb_err_wrap(&err, "back");
+    EXPECT_STREQ("back: manifest.json: backup b: storage filesystem: "
+                 "b/manifest.json: can't read it",
+                 err.message);
+}
+
 TEST(BaseErr, WrapsAnEmptyMessageByItsStatus)
 {
     kbp_error err = KB_ERR_INIT;

@@ -28,6 +28,7 @@ struct kb_flag {
     unsigned flags;
     const char *choices; /* "text|json"; or NULL */
     const char *help;
+    const char *unused; /* why the reference's flag means nothing here */
 };
 
 struct kb_example {

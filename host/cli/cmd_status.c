@@ -205,6 +205,11 @@ static const struct kb_flag flags[] = {
      .value = "SECONDS",
      .help = "how often; 2 when absent. Each look reads the manifest: rarely, "
              "where the store bills requests"},
+    {.name = "db-path",
+     .value = "FILE",
+     .help = "the reference's offset store; has no effect",
+     .unused = "there is no offset store: positions are kept in the archive's "
+               "manifest, which this command reads"},
     KB_FLAG_FORMAT("text|json|yaml")};
 
 static const struct kb_example examples[] = {

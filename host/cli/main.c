@@ -59,6 +59,17 @@ static int run_command(struct kb_program *program)
     return code;
 }
 
+/* As for keys of the configuration that mean nothing here. */
+static void warn_of_unused(const struct kb_args *args)
+{
+    size_t i;
+
+    for (i = 0; i < args->count; i++)
+        if (args->items[i].flag->unused)
+            kb_warn("--%s has no effect: %s", args->items[i].flag->name,
+                    args->items[i].flag->unused);
+}
+
 int main(int argc, char **argv)
 {
     struct kb_program program = {0};
@@ -75,6 +86,7 @@ int main(int argc, char **argv)
         (void)puts("kafka-backup " KB_VERSION);
     } else {
         set_up_log(&program.args);
+        warn_of_unused(&program.args);
         code = run_command(&program);
     }
     if (!kb_output_end() && code == KB_EXIT_OK)

@@ -249,6 +249,38 @@ class Stores(Case):
             self.assertEqual((code, out), (1, ""), command)
             self.assertIn("there is no such backup", err)
 
+    def test_flag_of_the_reference_without_meaning_is_warned_of(self):
+        db = os.path.join(self.dir, "offsets.db")
+        code, _, err = run("status", "-p", self.dir, "-b", "none",
+                           "--db-path", db)
+        self.assertEqual(code, 1)
+        self.assertIn("--db-path has no effect: there is no offset store", err)
+        self.assertIn("there is no such backup", err)
+        self.assertFalse(os.path.exists(db))
+
+    # Every other flag of the reference's (0.17.4) commands is one here.
+    def test_flags_of_the_reference_are_taken(self):
+        for line in ("backup --config x", "backup -c x", "restore --config x",
+                     "restore -c x", "list --path x", "list -p x",
+                     "list -p x --backup-id b", "list -p x -b b",
+                     "status --path x --backup-id b", "status -p x -b b",
+                     "status --config x --watch --interval 2", "status -c x",
+                     "validate --path x --backup-id b --deep",
+                     "validate -p x -b b",
+                     "describe --path x --backup-id b --format text",
+                     "describe -p x -b b -f json", "describe -p x -b b -f yaml",
+                     "validate-restore --config x --format text",
+                     "validate-restore -c x -f json",
+                     "validate-restore -c x -f yaml",
+                     "show-offset-mapping --path x --backup-id b",
+                     "show-offset-mapping -p x -b b --format text",
+                     "show-offset-mapping -p x -b b -f json",
+                     "show-offset-mapping -p x -b b -f yaml",
+                     "show-offset-mapping -p x -b b -f csv",
+                     "-v list -p x", "--verbose list -p x", "list -vv -p x"):
+            code, _, err = run(*line.split())
+            self.assertEqual(code, 1, line + ": " + err)
+
     def test_looking_makes_nothing(self):
         path = os.path.join(self.dir, "new")
         code, _, err = run("list", "-p", path)
@@ -267,7 +299,7 @@ class Stores(Case):
 
     def test_option_has_to_be_a_pair(self):
         code, _, err = run("list", "-p", self.dir, "-o", "word")
-        self.assertEqual(code, 1)
+        self.assertEqual(code, 2)
         self.assertIn("--option has to be NAME=VALUE", err)
 
 

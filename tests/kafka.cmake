@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Tests of host/kafka.
-add_executable(wire_probe e2e/wire_probe.c)
+add_executable(wire_probe e2e/wire_probe.c e2e/wire_probe_admin.c
+  e2e/wire_probe_move.c)
 target_link_libraries(wire_probe PRIVATE kb_admin kb_flags)
 
 kb_unit_test(kafka_batch LINKS kb_kafka)

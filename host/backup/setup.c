@@ -98,6 +98,9 @@ static int open_store(struct kb_engine *engine, struct kbp_error *err)
 
     if (rc != KBP_OK)
         return rc;
+    if (strcmp(kb_store_name(engine->store), "memory") == 0)
+        kb_warn("storage.backend memory is for tests: all of this backup is "
+                "gone when the program ends");
     return kb_store_session_open(engine->store, &engine->abort,
                                  &engine->session, err);
 }

@@ -27,7 +27,8 @@ static const struct kb_key storage_keys[] = {
      .type = KB_KEY_STRING,
      .flags = KB_KEY_REQUIRED | KB_KEY_NON_EMPTY,
      .at = STORAGE(backend),
-     .help = "`filesystem`, `memory`, or another plugin's"},
+     .help = "`filesystem`, another plugin's, or `memory`: for tests, all is "
+             "gone when the program ends"},
     {.name = "lease_ttl",
      .type = KB_KEY_MS,
      .at = STORAGE(lease_ttl_ms),

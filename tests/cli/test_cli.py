@@ -234,6 +234,22 @@ class Plugins(Case):
 
 
 class Stores(Case):
+    def test_memory_store_is_warned_of(self):
+        path = self.file("m.yaml", "mode: backup\nbackup_id: m\nsource: "
+                         "{bootstrap_servers: ['127.0.0.1:1'], connection: "
+                         "{connect_timeout: 100ms}}\n"
+                         "storage: {backend: memory}\n")
+        code, _, err = run("backup", "-c", path)
+        self.assertEqual(code, 1)
+        self.assertEqual(err.count("memory is for tests"), 1)
+        self.assertIn("WARN  storage.backend memory is for tests", err)
+        path = self.file("f.yaml", "mode: backup\nbackup_id: m\nsource: "
+                         "{bootstrap_servers: ['127.0.0.1:1'], connection: "
+                         "{connect_timeout: 100ms}}\nstorage: "
+                         "{backend: filesystem, path: %s}\n" % self.dir)
+        code, _, err = run("backup", "-c", path)
+        self.assertNotIn("is for tests", err)
+
     def test_empty_store(self):
         code, out, err = run("list", "-p", self.dir)
         self.assertEqual((code, out, err), (0, "No backups found.\n", ""))

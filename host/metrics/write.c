@@ -182,7 +182,8 @@ static void write_lags(struct kb_buf *out)
                      "Records between what is stored and the end.",
                      LAG_RECORDS);
     partition_gauges(out, "kafka_backup_lag_bytes",
-                     "The same in bytes, by the size of the records so far.",
+                     "The same in bytes: an estimate, by the mean size of the "
+                     "records so far.",
                      LAG_BYTES);
     partition_gauges(out, "kafka_backup_lag_seconds",
                      "Age of the newest stored record while there are newer "

@@ -154,6 +154,9 @@ TEST_F(Metrics, EveryNameOfABackupMoves)
     const std::string text = Text();
     CheckFormat(text);
     auto samples = Samples(text);
+    EXPECT_NE(std::string::npos,
+              text.find("# HELP kafka_backup_lag_bytes The same in bytes: an "
+                        "estimate"));
     const std::string id = "backup_id=\"b\\\"1\\\\\"";
     const std::map<std::string, std::string> want = {
         {"kafka_backup_lag_records{topic=\"orders\",partition=\"0\"," + id +

@@ -236,11 +236,19 @@ case_gssapi_packaged_alone() {
     assert_contains "kcat with PLAIN" "$KB_WORK/out" "no plugin for SASL mechanism"
 }
 
-# Nothing can be found in a stripped program: it is told so, and goes on.
+# Nothing can be found in a stripped program, which is told so; but where the
+# linker exports all of it (as Go 1.19 has it do), stripping leaves what is needed.
 case_stripped_programs_are_refused() {
     local language status
+    client create -b "$(kafka_addr k)" stripped 1 >/dev/null
     for language in go rust; do
         strip -o "$KB_WORK/stripped" "$(programs_dir $language)/reauth"
+        if nm -D "$KB_WORK/stripped" | grep -q 'T rd_kafka_conf_set$'; then
+            with_plugin "$KB_WORK/stripped" stripped 1 \
+                "bootstrap.servers=$(stls)" "plugin.library.paths=$PLUGIN" \
+                "${SCRAM[@]}"
+            continue
+        fi
         status=0
         timeout 30 "$KB_WORK/stripped" none 1 "bootstrap.servers=$(stls)" \
             "plugin.library.paths=$PLUGIN" >"$KB_WORK/out" 2>&1 || status=$?

@@ -367,7 +367,7 @@ static int check_known(const struct sink *sink, const struct mapping *mapping,
                        const struct kb_manifest *manifest,
                        struct kbp_error *err)
 {
-    char partition[24] = "";
+    char partition[40] = "";
     size_t g;
     size_t i;
 

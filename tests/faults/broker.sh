@@ -183,6 +183,33 @@ case_backup_partitions_without_a_leader() {
         "Records Validated:  12000"
 }
 
+# The first answer of the verification's reading is lost, all leaders move
+# meanwhile, and then connections break.
+swallowed() { [ "$(proxy_stat hits swallow)" -ge "$1" ]; }
+
+case_restore_leaders_moved_in_verification() {
+    proxy_stop 2>/dev/null || true
+    proxy_start c1 c2 c3
+    restore_yaml "$KB_WORK/rv.yaml" id=whole restore_id=rv \
+        broker="$(kafka_proxied c1)" create_topics=true map="$(map rv)" \
+        connection="request_timeout: 120s"
+    proxy_do swallow fetch 1 # nothing else fetches
+    kb_start rv restore -v -c "$KB_WORK/rv.yaml"
+    wait_until 60 swallowed 1 || fail "it reads nothing back"
+    must_run rv
+    assert_contains "the log" "$KB_WORK/rv.err" "restore: verifying"
+    # away from whichever leads the one that it waits for
+    client move -b "$(kafka_addr c1)" 1 "${TOPICS[@]/#/rv.}"
+    client move -b "$(kafka_addr c1)" 2 "${TOPICS[@]/#/rv.}"
+    must_run rv
+    proxy_do drop
+    kb_end_with 0 rv
+    proxy_stop
+    assert_matches "the log" "$KB_WORK/rv.err" \
+        'rv.minus/0: verification: broker .*trying again'
+    verify c1 rv
+}
+
 case_restore_one_of_three_killed() {
     slow_restore r3 "$(kafka_cluster_addr c)"
     sleep 2

@@ -161,6 +161,15 @@ int kb_manifest_load(struct kb_manifest **manifest,
                      struct kb_store_session *store, const char *backup_id,
                      struct kbp_error *err);
 
+/*
+ * Bring one that was read before up to date.  Where only the log grew, only
+ * that is read: a list, and what is new.  On failure there is none any more:
+ * `*manifest` is NULL.
+ */
+int kb_manifest_refresh(struct kb_manifest **manifest,
+                        struct kb_store_session *store, const char *backup_id,
+                        struct kbp_error *err);
+
 void kb_manifest_free(struct kb_manifest *manifest);
 
 /* The newest generation of a topic; NULL: none. */

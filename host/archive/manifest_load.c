@@ -297,3 +297,78 @@ int kb_manifest_load(struct kb_manifest **manifest,
     free(l.prefix);
     return rc == KBP_OK ? rc : kb_err_wrap(err, "backup %s", backup_id);
 }
+
+/* Whether manifest.json is the one that was read; its answer decides alone. */
+static bool is_same_folded(const struct loading *l)
+{
+    char *key = kb_key_manifest(l->backup_id);
+    struct kbp_error ignored = KB_ERR_INIT;
+    const char *etag = l->m->log->etag;
+    struct kb_object_info object;
+    bool same = false;
+    int rc;
+
+    if (!key)
+        return false;
+    rc = kb_store_stat(l->store, key, &object, &ignored);
+    if (rc == KBP_ERR_NOT_FOUND)
+        same = !etag;
+    else if (rc == KBP_OK)
+        same = etag && etag[0] != '\0' && strcmp(etag, object.etag) == 0;
+    free(key);
+    return same;
+}
+
+/*
+ * Take up what the newest run added to the log.  False: there is more to it -
+ * another run, a fold, an entry that doesn't count - so read all of it.
+ */
+static bool take_new(struct loading *l)
+{
+    const struct kb_names *applied = &l->m->log->applied;
+    struct kbp_error ignored = KB_ERR_INIT;
+    size_t i;
+
+    if (kb_store_list(l->store, l->prefix, NULL, 0, on_listed, l, &ignored) !=
+            KBP_OK ||
+        l->list_err.status != KBP_OK || !is_same_folded(l))
+        return false;
+    if (!l->m->log->etag && l->listed.count == 0)
+        return false;
+    for (i = 0; i < l->listed.count; i++) {
+        const struct kb_name *name = &l->listed.items[i];
+        const int order = strcmp(name->run, kb_marks_newest(applied));
+        const uint32_t seq = kb_marks_seq(applied, name);
+
+        if (name->seq <= seq)
+            continue;
+        if (order != 0 || name->seq == 1 || name->seq != seq + 1 ||
+            apply(l, name, &ignored) != KBP_OK)
+            return false;
+    }
+    return true;
+}
+
+int kb_manifest_refresh(struct kb_manifest **manifest,
+                        struct kb_store_session *store, const char *backup_id,
+                        struct kbp_error *err)
+{
+    struct loading l = {.store = store, .backup_id = backup_id, .m = *manifest};
+    bool done = false;
+
+    *manifest = NULL;
+    kb_err_clear(&l.list_err);
+    l.list_err.struct_size = sizeof l.list_err;
+    l.prefix = kb_key_log_prefix(backup_id);
+    if (l.m && l.prefix)
+        done = take_new(&l);
+    if (done) {
+        *manifest = l.m;
+        l.m = NULL;
+    }
+    end_loading(&l);
+    kb_names_release(&l.listed);
+    kb_buf_release(&l.bytes);
+    free(l.prefix);
+    return done ? KBP_OK : kb_manifest_load(manifest, store, backup_id, err);
+}

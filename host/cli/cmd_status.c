@@ -129,36 +129,52 @@ static json_t *status_json(const struct kb_archive_view *view,
     return out;
 }
 
-static int show(struct kb_program *program, struct kbp_error *err)
+/* What is in the store now; of a view that is open only what is new. */
+static int look(struct kb_archive_view *view, struct kb_program *program,
+                struct kbp_error *err)
+{
+    int status;
+
+    if (!view->session)
+        return kb_view_open(view, program, err);
+    status = kb_manifest_refresh(&view->manifest, view->session,
+                                 view->backup_id, err);
+    if (status)
+        kb_view_close(view);
+    return status;
+}
+
+static int show(struct kb_archive_view *view, struct kb_program *program,
+                struct kbp_error *err)
 {
     enum kb_output format = kb_output_format(&program->args);
     struct kb_lease_holder holder = {0};
     struct kb_restore_leases restores = {0};
-    struct kb_archive_view view;
     bool held = false;
     json_t *json;
-    int status = kb_view_open(&view, program, err);
+    int status = look(view, program, err);
 
     if (status)
         return status;
-    status = kb_lease_read(view.session, view.backup_id, &holder, err);
+    status = kb_lease_read(view->session, view->backup_id, &holder, err);
     if (status == KBP_OK)
         held = true;
     else if (status == KBP_ERR_NOT_FOUND)
         status = KBP_OK;
     if (!status)
-        status = kb_restore_leases_read(&restores, view.session, view.backup_id,
-                                        err);
+        status = kb_restore_leases_read(&restores, view->session,
+                                        view->backup_id, err);
     if (!status && format == KB_OUTPUT_TEXT) {
-        print_text(&view, held ? &holder : NULL, &restores);
+        print_text(view, held ? &holder : NULL, &restores);
     } else if (!status) {
-        json = status_json(&view, held ? &holder : NULL, &restores);
+        json = status_json(view, held ? &holder : NULL, &restores);
         kb_output_json(format, json);
         json_decref(json);
     }
     kb_restore_leases_release(&restores);
     kb_lease_holder_release(&holder);
-    kb_view_close(&view);
+    if (status)
+        kb_view_close(view);
     return status;
 }
 
@@ -168,6 +184,7 @@ static int run(struct kb_program *program)
     bool watch = kb_args_times(&program->args, "watch") > 0;
     struct kbp_error err = KB_ERR_INIT;
     int64_t pause_ms = 2000;
+    struct kb_archive_view view = {0};
     bool looked = false;
     int64_t seconds;
     int status;
@@ -184,7 +201,7 @@ static int run(struct kb_program *program)
     do {
         if (watch && isatty(STDOUT_FILENO))
             (void)fputs("\033[H\033[2J", stdout);
-        status = show(program, &err);
+        status = show(&view, program, &err);
         (void)fflush(stdout);
         /* Who watches wants to see when the store is there again. */
         if (watch && status && looked && kb_may_retry(status)) {
@@ -194,6 +211,7 @@ static int run(struct kb_program *program)
         }
         looked |= !status;
     } while (watch && !status && !kb_stop_sleep(&program->stop, pause_ms));
+    kb_view_close(&view);
     return status ? kb_program_fail("status", &err) : KB_EXIT_OK;
 }
 
@@ -203,8 +221,8 @@ static const struct kb_flag flags[] = {
     {.name = "watch", .letter = 'w', .help = "show it again and again"},
     {.name = "interval",
      .value = "SECONDS",
-     .help = "how often; 2 when absent. Each look reads the manifest: rarely, "
-             "where the store bills requests"},
+     .help = "how often; 2 when absent. Each look lists the manifest's log "
+             "and reads what is new: rarely, where the store bills requests"},
     {.name = "db-path",
      .value = "FILE",
      .help = "the reference's offset store; has no effect",

@@ -297,6 +297,32 @@ class Stores(Case):
             code, _, err = run(*line.split())
             self.assertEqual(code, 1, line + ": " + err)
 
+    # Nor reads what it has read: the log's first entry is damaged meanwhile.
+    def test_watching_reads_only_what_is_new(self):
+        golden = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                              "..", "golden", "format-2", "nightly")
+        store = os.path.join(self.dir, "nightly")
+        shutil.copytree(golden, store)
+        watching = subprocess.Popen(
+            [PROGRAM, "status", "-p", self.dir, "-b", "nightly", "--watch",
+             "--interval", "100ms"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(watching.stdout.close)
+        try:
+            seen = [watching.stdout.readline()]
+            while seen[0] not in seen[1:]:
+                seen.append(watching.stdout.readline())
+            first = sorted(os.listdir(os.path.join(store, "manifest")))[0]
+            self.file("nightly/manifest/" + first, "damaged")
+            for _ in range(3 * (len(seen) - 1)):
+                self.assertTrue(watching.stdout.readline())
+            watching.terminate()
+            self.assertIn(watching.wait(20), (0, 5))
+        finally:
+            watching.kill()
+            watching.wait()
+        self.assertIn("32 records", "".join(seen))
+        self.assertEqual(run("status", "-p", self.dir, "-b", "nightly")[0], 4)
+
     def test_looking_makes_nothing(self):
         path = os.path.join(self.dir, "new")
         code, _, err = run("list", "-p", path)

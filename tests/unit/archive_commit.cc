@@ -193,6 +193,61 @@ TEST(ArchiveCommit, AReaderSeesOneStateWhileItIsFolded)
     EXPECT_NE(std::string::npos, m.err.text().find(keys[0])) << m.err.text();
 }
 
+TEST(ArchiveCommit, ARefreshReadsOnlyWhatIsNew)
+{
+    Store store;
+    Backup run(store);
+    Manifest m;
+
+    ASSERT_EQ(KBP_OK, run.step());
+    ASSERT_EQ(KBP_OK, m.load(store)) << m.err.text();
+    auto read = store.keys("b/manifest/");
+    ASSERT_EQ(KBP_OK, run.step());
+    ASSERT_EQ(KBP_OK, run.step());
+    std::string whole = dump(store);
+    /* Would fail if it were read again. */
+    for (auto &key : read)
+        store.put(key, "damaged");
+    ASSERT_EQ(KBP_OK, kb_manifest_refresh(&m.m, store.session, "b", &m.err))
+        << m.err.text();
+    EXPECT_EQ(whole, dump(m.m));
+    ASSERT_EQ(KBP_OK, kb_manifest_refresh(&m.m, store.session, "b", &m.err));
+    EXPECT_EQ(whole, dump(m.m));
+    EXPECT_EQ(KBP_ERR_CORRUPT, Manifest().load(store));
+}
+
+TEST(ArchiveCommit, ARefreshIsWhatALoadIs)
+{
+    Store store;
+    Manifest m;
+
+    for (int runs = 0; runs < 3; runs++) {
+        Backup run(store);
+
+        ASSERT_EQ(KBP_OK, run.rc) << run.err.text();
+        for (int i = 0; i < 8; i++) {
+            ASSERT_EQ(KBP_OK, run.step()) << run.err.text();
+            if (i == 5) {
+                ASSERT_EQ(KBP_OK, kb_fold(&run.committer, &run.err));
+            }
+            ASSERT_EQ(KBP_OK,
+                      kb_manifest_refresh(&m.m, store.session, "b", &m.err))
+                << m.err.text();
+            EXPECT_EQ(dump(store), dump(m.m));
+        }
+        if (runs != 1) { /* the second is killed */
+            ASSERT_EQ(KBP_OK, run.end());
+        }
+    }
+    ASSERT_EQ(KBP_OK, kb_manifest_refresh(&m.m, store.session, "b", &m.err));
+    EXPECT_EQ(dump(store), dump(m.m));
+    for (auto &key : store.keys("b/"))
+        store.remove(key);
+    EXPECT_EQ(KBP_ERR_NOT_FOUND,
+              kb_manifest_refresh(&m.m, store.session, "b", &m.err));
+    EXPECT_EQ(nullptr, m.m);
+}
+
 TEST(ArchiveCommit, ReadersSeeOnlyWholeStatesWhileARunCommitsAndFolds)
 {
     Store store(Store::Settings{{"name", "concurrent"}});

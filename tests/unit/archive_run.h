@@ -163,15 +163,12 @@ class Backup
     Store &store_;
 };
 
-inline std::string dump(Store &store)
+inline std::string dump(const kb_manifest *m)
 {
-    Manifest m;
     std::string out;
 
-    if (m.load(store) != KBP_OK)
-        return m.err.text();
-    for (size_t i = 0; i < m.m->generation_count; i++) {
-        const kb_generation &g = m.m->generations[i];
+    for (size_t i = 0; i < m->generation_count; i++) {
+        const kb_generation &g = m->generations[i];
 
         out += std::string(g.topic) + " " + std::to_string(g.number) + "\n";
         for (size_t p = 0; p < g.partition_count; p++) {
@@ -189,7 +186,15 @@ inline std::string dump(Store &store)
             out += "\n";
         }
     }
-    return out;
+    return out + std::to_string(m->segment_count) + " segments, " +
+           std::to_string(m->run_count) + " runs\n";
+}
+
+inline std::string dump(Store &store)
+{
+    Manifest m;
+
+    return m.load(store) == KBP_OK ? dump(m.m) : m.err.text();
 }
 
 #endif

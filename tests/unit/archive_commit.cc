@@ -234,6 +234,7 @@ TEST(ArchiveCommit, ARefreshIsWhatALoadIs)
                       kb_manifest_refresh(&m.m, store.session, "b", &m.err))
                 << m.err.text();
             EXPECT_EQ(dump(store), dump(m.m));
+            EXPECT_EQ(runs + 1u, m.m->run_count);
         }
         if (runs != 1) { /* the second is killed */
             ASSERT_EQ(KBP_OK, run.end());

@@ -186,8 +186,7 @@ inline std::string dump(const kb_manifest *m)
             out += "\n";
         }
     }
-    return out + std::to_string(m->segment_count) + " segments, " +
-           std::to_string(m->run_count) + " runs\n";
+    return out + std::to_string(m->segment_count) + " segments\n";
 }
 
 inline std::string dump(Store &store)

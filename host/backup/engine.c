@@ -120,6 +120,7 @@ static int drive(struct kb_engine *engine, struct kbp_error *err)
     engine->next_commit_ms = kb_deadline_ms(commit_ms(engine));
     if (rc == KBP_OK)
         rc = kb_plan(engine, true, err);
+    engine->planned = rc == KBP_OK;
     if (rc == KBP_OK)
         kb_info("backup %s: run %s fetches %zu partitions",
                 engine->config->backup_id, kb_committer_run(&engine->committer),
@@ -216,8 +217,10 @@ static void note_interrupted(struct kb_engine *engine)
 static int finish(struct kb_engine *engine, int status, struct kbp_error *err)
 {
     struct kbp_error why = KB_ERR_INIT;
+    /* Before it is planned, nothing is left only because nothing is known. */
     bool interrupted = kb_stop_requested(engine->user_stop) &&
-                       (engine->config->backup.continuous || !all_done(engine));
+                       (engine->config->backup.continuous || !engine->planned ||
+                        !all_done(engine));
     size_t i;
     int rc = KBP_OK;
 

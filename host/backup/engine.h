@@ -44,7 +44,8 @@ struct kb_engine {
     struct kb_manifest *manifest;
     struct kb_committer committer; /* under pipe.commit_lock, once it runs */
     bool began;                    /* the run stands in the manifest */
-    bool cluster_known;            /* its id was committed */
+    bool planned;       /* what the run is to fetch is known, whole */
+    bool cluster_known; /* its id was committed */
     bool looked_for_gone;
     uint32_t group_seq;
     uint64_t groups_hash; /* of what the last capture holds */

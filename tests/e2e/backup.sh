@@ -133,6 +133,26 @@ case_a_stop_loses_nothing() {
         "$(reads stopped 'd[-1]["records"]')"
 }
 
+# However early it comes: 0 is only for a run that has everything.
+case_a_stop_before_it_began_is_not_success() {
+    local delay
+    load early 4 0 2000
+    backup_yaml "$KB_WORK/early.yaml" id=early broker="$(kafka_addr k)" \
+        include=early
+    for delay in 0.01 0.02 0.03 0.04 0.06 0.08 0.12 0.2; do
+        rm -rf "$KB_WORK/store/early"
+        kb_start early backup -c "$KB_WORK/early.yaml" -f json
+        sleep "$delay"
+        proc_signal early TERM
+        kb_end early 30
+        case $KB_CODE in
+        0) assert_eq "records of a whole run" 8000 "$(of early 'd["records"]')" ;;
+        5 | 143) ;; # 143: before there was a handler
+        *) fail "exit code $KB_CODE after $delay s" ;;
+        esac
+    done
+}
+
 case_kill_minus_nine_loses_nothing() {
     local i
     load killed 4 0 20000 --size 100

@@ -294,6 +294,29 @@ static int add_topic(struct kb_plan *plan, const struct kb_config *config,
     return status;
 }
 
+/* As for topics: a partition that no topic has would restore nothing. */
+static int check_partitions(const struct kb_plan *plan,
+                            const struct kb_config *config,
+                            struct kbp_error *err)
+{
+    size_t i;
+    size_t s;
+
+    for (i = 0; i < config->restore.source_partitions.count; i++) {
+        const int64_t wanted = config->restore.source_partitions.items[i];
+
+        for (s = 0; s < plan->source_count; s++)
+            if (plan->sources[s].log->partition == wanted)
+                break;
+        if (s == plan->source_count)
+            return kb_fail(err, KBP_ERR_CONFIG,
+                           "restore.source_partitions: none of the chosen "
+                           "topics has partition %" PRId64 " in backup %s",
+                           wanted, config->backup_id);
+    }
+    return KBP_OK;
+}
+
 static int by_target(const void *left, const void *right)
 {
     const struct kb_plan_source *a = left;
@@ -440,6 +463,8 @@ int kb_plan_make(struct kb_plan *plan, const struct kb_config *config,
         kb_err_hint(err, "target.topics.include and exclude are of names in "
                          "the backup: `kafka-backup describe` lists them");
     }
+    if (status == KBP_OK)
+        status = check_partitions(plan, config, err);
     if (status != KBP_OK) {
         kb_plan_release(plan);
         return status;

@@ -153,6 +153,10 @@ TEST_F(Plan, NamesThatAreNotThereAreRefused)
     EXPECT_EQ(Make(), KBP_ERR_CONFIG);
     Configure("  topics: {include: [\"z*\"]}\n", "");
     EXPECT_EQ(Make(), KBP_ERR_CONFIG);
+    Configure("", "  source_partitions: [1, 7]\n");
+    EXPECT_EQ(Make(), KBP_ERR_CONFIG);
+    EXPECT_NE(std::string(err_.message).find("partition 7"), std::string::npos)
+        << err_.message;
 }
 
 TEST_F(Plan, MappingsMergeInAFixedOrder)

@@ -9,9 +9,13 @@
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "plugin/trust.h"
@@ -55,6 +59,45 @@ static void hint_package(struct kbp_error *err, const char *why)
     kb_err_hint(err, "install the library that it names; ldd shows them all");
 }
 
+/*
+ * A file that was cut off, as by a copy that was interrupted, would end the
+ * process with SIGBUS: the linker maps what the headers promise.  What isn't
+ * ELF of our kind is left to it.
+ */
+static int check_whole(const char *path, const struct stat *st,
+                       struct kbp_error *err)
+{
+    const uint64_t size = (uint64_t)st->st_size;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ElfW(Ehdr) head;
+    ElfW(Phdr) part;
+    bool whole = true;
+    size_t i;
+
+    if (fd < 0)
+        return kb_fail_errno(err, errno, "%s", path);
+    if (pread(fd, &head, sizeof head, 0) == (ssize_t)sizeof head &&
+        memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 &&
+        head.e_phentsize == sizeof part)
+        for (i = 0; i < head.e_phnum && whole; i++) {
+            const uint64_t at = i * sizeof part;
+
+            whole = head.e_phoff <= size &&
+                    pread(fd, &part, sizeof part, (off_t)(head.e_phoff + at)) ==
+                        (ssize_t)sizeof part &&
+                    (part.p_type != PT_LOAD ||
+                     (part.p_offset <= size &&
+                      part.p_filesz <= size - part.p_offset));
+        }
+    (void)close(fd);
+    if (whole)
+        return KBP_OK;
+    return kb_fail(err, KBP_ERR_CONFIG,
+                   "%s can't be loaded: it is cut off after %llu bytes; copy "
+                   "it again",
+                   path, (unsigned long long)size);
+}
+
 static int load_file(const char *path, const struct stat *st,
                      const struct kbp_module **module, struct kbp_error *err)
 {
@@ -64,6 +107,8 @@ static int load_file(const char *path, const struct stat *st,
     void *handle;
     const char *why;
 
+    if (check_whole(path, st, err))
+        return err->status;
     (void)dlerror();
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) {

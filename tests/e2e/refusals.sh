@@ -302,6 +302,11 @@ case_missing_plugin() {
     refused 1 "codec_zstd.so" backup -c "$KB_WORK/b.yaml" \
         --plugin-dir "$KB_WORK/noplugins"
     assert_contains "what it says" "$KB_WORK/refused.err" "$KB_WORK/noplugins"
+    # a copy that was interrupted
+    head -c 3000 "$(find "$KB_BUILD" -name codec_zstd.so | head -1)" \
+        >"$KB_WORK/noplugins/codec_zstd.so"
+    refused 1 "cut off after 3000 bytes" backup -c "$KB_WORK/b.yaml" \
+        --plugin-dir "$KB_WORK/noplugins"
 }
 
 # Where only the last record of a key would stay, and none without one; that the

@@ -118,7 +118,8 @@ int kb_plan_check(struct kb_engine *engine, struct kbp_error *err)
     }
     /* "All topics" are those that the user may describe. */
     if (first)
-        kb_acl_text(acl, sizeof acl, KB_ACL_TOPIC, first, "Read");
+        kb_acl_text(acl, sizeof acl, KB_ACL_TOPIC,
+                    is_pattern(first) ? "*" : first, "Read");
     kb_buf_add(&missing, "", 1);
     if (missing.failed) {
         rc = kb_fail_nomem(err, "topics");

@@ -353,6 +353,8 @@ case_a_pattern_that_matches_nothing_is_a_missing_topic() {
     load orders-1 1 0 10
     back_up 1 slip slip 'ordrs-*'
     assert_contains "the log" "$KB_WORK/slip.err" 'ordrs-*'
+    # an ACL of that name wouldn't do
+    assert_contains "the log" "$KB_WORK/slip.err" "--topic '*'"
     [ ! -e "$KB_WORK/store/slip/manifest.json" ] || fail "there is a backup"
     back_up 0 slip2 slip 'ordrs-*' on_missing_topic=warn
     assert_contains "the report" "$KB_WORK/slip2.out" 'ordrs-*'

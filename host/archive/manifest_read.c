@@ -503,7 +503,8 @@ int kb_manifest_read(const void *bytes, size_t len, const char *backup_id,
 {
     struct kb_manifest *m = NULL;
     json_error_t where;
-    json_t *root = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &where);
+    json_t *root =
+        json_loadb(bytes ? bytes : "", len, JSON_REJECT_DUPLICATES, &where);
     int rc;
 
     if (!root)

@@ -382,7 +382,7 @@ static int load(struct kb_restore_state *state, struct kb_store_session *store,
         kb_buf_release(&bytes);
         return rc;
     }
-    root = json_loadb((const char *)bytes.data, bytes.len,
+    root = json_loadb(bytes.data ? (const char *)bytes.data : "", bytes.len,
                       JSON_REJECT_DUPLICATES, &where);
     kb_buf_release(&bytes);
     if (!root)

@@ -23,6 +23,10 @@ TEST(ArchiveManifest, NamesTheReferencesFormatAndNewerOnes)
     store.put("b/manifest.json", "{\"format_version\":2,");
     EXPECT_EQ(KBP_ERR_CORRUPT, m.load(store));
     EXPECT_NE(std::string::npos, m.err.text().find("b/manifest.json"));
+    store.put("b/manifest.json", "");
+    EXPECT_EQ(KBP_ERR_CORRUPT, m.load(store));
+    EXPECT_NE(std::string::npos, m.err.text().find("end of file"))
+        << m.err.text();
     EXPECT_EQ(KBP_ERR_NOT_FOUND, m.load(store, "other"));
     EXPECT_EQ(KBP_ERR_CONFIG, m.load(store, "../x"));
 }

@@ -69,6 +69,8 @@ struct kb_lease {
     char etag[KB_ETAG_MAX];
     _Atomic int64_t valid_until; /* of kb_now_ms() */
     atomic_bool lost;            /* somebody else has it */
+    bool created;                /* there was none before */
+    bool drop;                   /* remove it at the end */
 };
 
 /* What the object says. */
@@ -287,8 +289,10 @@ static int take(struct kb_lease *l, struct kbp_error *err)
         }
         l->taken_ms = kb_wall_ms();
         rc = write_record(l, l->session, &cond, false, err);
-        if (rc == KBP_OK)
+        if (rc == KBP_OK) {
+            l->created = cond.create;
             return confirm(l, err);
+        }
         if (rc != KBP_ERR_EXISTS && rc != KBP_ERR_CONFLICT)
             return rc;
         kb_err_clear(err); /* somebody was faster: look who */
@@ -472,7 +476,12 @@ static void *give_back(void *data)
         rc = read_record(session, l->key, &held, &err);
     if (rc == KBP_OK && strcmp(held.token, l->token) == 0) {
         cond.if_etag = held.etag[0] != '\0' ? held.etag : NULL;
-        rc = write_record(l, session, &cond, true, &err);
+        /* It is ours for a while yet: nobody takes it over before it is gone.
+         */
+        if (l->drop && kb_lease_check(l, &err) == KBP_OK)
+            rc = kb_store_remove(session, l->key, &err);
+        else
+            rc = write_record(l, session, &cond, true, &err);
     }
     if (rc != KBP_OK && rc != KBP_ERR_CONFLICT && rc != KBP_ERR_NOT_FOUND)
         kb_log_err(KBP_LOG_WARN, "giving the lease back", &err);
@@ -524,6 +533,13 @@ void kb_lease_free(struct kb_lease *l)
     if (kb_lease_check(l, &ignored) == KBP_OK)
         give_back_soon(l);
     free_lease(l);
+}
+
+void kb_lease_drop(struct kb_lease *l)
+{
+    if (l)
+        l->drop = l->created;
+    kb_lease_free(l);
 }
 
 int kb_lease_read(struct kb_store_session *store, const char *name,

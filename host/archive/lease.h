@@ -53,6 +53,12 @@ int kb_lease_wait(struct kb_lease *lease, struct kb_stop *stop,
  */
 void kb_lease_free(struct kb_lease *lease);
 
+/*
+ * The same, but remove the object if taking the lease made it: for who leaves
+ * nothing else behind.  Another holder's stays.  NULL is fine.
+ */
+void kb_lease_drop(struct kb_lease *lease);
+
 /* Who holds a lease, for `status`. All strings to be free()d. */
 struct kb_lease_holder {
     char *host;

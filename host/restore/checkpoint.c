@@ -59,7 +59,7 @@ int kb_checkpoint_save(struct kb_restore_run *run, struct kbp_error *err)
 
     if (status != KBP_OK)
         return status;
-
+    run->traceless = false;
     (void)pthread_mutex_lock(&run->lock);
     for (i = 0; i < run->part_count && status == KBP_OK; i++) {
         copy_part(&run->state, &run->parts[i]);

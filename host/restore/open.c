@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "archive/lease.h"
 #include "base/hash.h"
@@ -65,7 +66,8 @@ static int open_local(struct kb_restore_run *run, struct kbp_error *err)
         return kb_fail_nomem(err, "the checkpoint");
     if (run->config->restore.dry_run && stat(path, &st) != 0 && errno == ENOENT)
         return KBP_OK;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    run->made_folder = mkdir(path, 0700) == 0;
+    if (!run->made_folder && errno != EEXIST)
         return kb_fail_errno(err, errno, "restore.checkpoint_state: making %s",
                              path);
     status = kb_store_open(run->registry, "filesystem", &kv, 1, NULL,
@@ -140,6 +142,7 @@ int kb_open_checkpoint(struct kb_restore_run *run, const char *cluster_id,
                                    err);
     if (status == KBP_ERR_NOT_FOUND) {
         kb_err_clear(err);
+        run->traceless = true;
         return KBP_OK;
     }
     if (status != KBP_OK)
@@ -163,13 +166,36 @@ int kb_open_checkpoint(struct kb_restore_run *run, const char *cluster_id,
     return KBP_OK;
 }
 
+/* With what the store keeps for itself; only if there is nothing else. */
+static void remove_folder(const char *path)
+{
+    char *own = kb_asprintf("%s/.kafka-backup", path);
+    char *lock = kb_asprintf("%s/.kafka-backup/lock", path);
+
+    if (own && lock) {
+        (void)unlink(lock);
+        (void)rmdir(own);
+        (void)rmdir(path);
+    }
+    free(own);
+    free(lock);
+}
+
 void kb_open_release(struct kb_restore_run *run)
 {
-    kb_lease_free(run->lease);
+    const bool made = run->made_folder && run->traceless;
+
+    /* A restore that was refused leaves nothing behind. */
+    if (run->traceless)
+        kb_lease_drop(run->lease);
+    else
+        kb_lease_free(run->lease);
     kb_cluster_close(&run->cluster);
     if (run->state_session && run->state_session != run->session)
         kb_store_session_close(run->state_session);
     kb_store_close(run->state_store);
+    if (made)
+        remove_folder(run->config->restore.checkpoint_state);
     free(run->state_prefix);
     kb_loader_free(run->loader);
     kb_manifest_free(run->manifest);

@@ -142,6 +142,8 @@ struct kb_restore_run {
     size_t run_bytes;        /* most that is read at once */
     bool draining;           /* nothing new is begun */
     bool held_up;            /* a sender waits for the lease */
+    bool traceless;          /* no checkpoint is there, and none was saved */
+    bool made_folder;        /* the one of restore.checkpoint_state */
     struct kb_lane *lanes;
     uint64_t records;
     uint64_t bytes;

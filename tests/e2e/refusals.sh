@@ -215,6 +215,25 @@ PY
     refused 1 "newer|99" backup -c "$KB_WORK/b.yaml"
 }
 
+# Nor a lease, nor the folder of its checkpoint; but what was there stays.
+case_refused_restore_leaves_nothing() {
+    restore_of
+    refused 1 "isn't empty" restore -c "$KB_WORK/r.yaml"
+    [ ! -e "$KB_WORK/store/good/restores" ] ||
+        fail "left behind: $(find "$KB_WORK/store/good/restores")"
+    restore_of checkpoint_state="$KB_WORK/mine"
+    refused 1 "isn't empty" restore -c "$KB_WORK/r.yaml"
+    [ ! -e "$KB_WORK/mine" ] || fail "left behind: $(find "$KB_WORK/mine")"
+    restore_of create_topics=true restore_id=kept map=data=kept
+    kb_run 0 kept restore -c "$KB_WORK/r.yaml"
+    restore_of restore_id=kept
+    refused 1 "isn't empty" restore -c "$KB_WORK/r.yaml"
+    assert_contains "the lease" "$KB_WORK/store/good/restores/kept/lease.json" \
+        '"released":true'
+    [ -e "$KB_WORK/store/good/restores/kept/state.json" ] ||
+        fail "the checkpoint of the earlier one is gone"
+}
+
 case_no_such_backup() {
     restore_yaml "$KB_WORK/r.yaml" id=no-such-backup broker="$(B)"
     refused 1 "no-such-backup" restore -c "$KB_WORK/r.yaml"

@@ -109,6 +109,39 @@ TEST(ArchiveLease, ARestoreHasOneOfItsOwnBesideTheBackups)
         << second.err.text();
 }
 
+TEST(ArchiveLease, OnlyItsMakerRemovesIt)
+{
+    const char *key = "b/restores/r/lease.json";
+    Store store;
+    kb_object_info info{};
+    Error err;
+    kb_lease *l = nullptr;
+
+    auto take = [&] {
+        ASSERT_EQ(KBP_OK, kb_lease_take_restore(&l, store.store, "b/restores/r",
+                                                60000, &err))
+            << err.text();
+    };
+    take();
+    kb_lease_drop(l);
+    EXPECT_EQ(KBP_ERR_NOT_FOUND,
+              kb_store_stat(store.session, key, &info, &err));
+
+    take();
+    kb_lease_free(l);
+    take();
+    kb_lease_drop(l); /* it was there before */
+    EXPECT_NE(std::string::npos, store.get(key).find("\"released\":true"));
+
+    ASSERT_EQ(KBP_OK, kb_store_remove(store.session, key, &err));
+    take();
+    store.put(key,
+              record("elsewhere", 1, 1, "boot", "space", kb_wall_ms(), 60000));
+    kb_lease_drop(l);
+    EXPECT_NE(std::string::npos, store.get(key).find("elsewhere"));
+    kb_lease_drop(nullptr);
+}
+
 TEST(ArchiveLease, AProcessThatIsGoneFromThisHostIsReplacedAtOnce)
 {
     Store store;

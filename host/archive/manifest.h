@@ -34,12 +34,27 @@ struct kb_extent {
     uint32_t segment; /* of the manifest; KB_NO_SEGMENT: nothing is stored */
 };
 
-/* The last batch that was stored: fetched again and compared at a resume. */
+/*
+ * The last batch that was stored, as it came from the source: fetched again
+ * and compared at a resume.  Of message sets of magic 0 and 1 it is the last
+ * wrapper, or plain message.
+ */
 struct kb_last_batch {
     bool known;
+    bool detailed; /* else what follows on the epoch isn't known */
     int64_t base_offset;
-    uint32_t crc32c;      /* as the batch's header says */
-    int32_t leader_epoch; /* as the batch's header says */
+    uint32_t crc32c;      /* as the header says; a CRC-32 in magic 0 and 1 */
+    int32_t leader_epoch; /* as the header says; -1 in magic 0 and 1 */
+
+    /* What the log cleaner keeps, or can only make less. */
+    int64_t last_offset;
+    int64_t max_timestamp;
+    int64_t producer_id; /* -1: none */
+    int32_t base_sequence;
+    int32_t count;       /* of records */
+    uint16_t attributes; /* Kafka's; in magic 0 and 1, too */
+    int16_t producer_epoch;
+    int8_t magic;
 };
 
 struct kb_partition_log {

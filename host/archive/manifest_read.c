@@ -206,6 +206,7 @@ static int read_partition(const json_t *object, const struct kb_manifest *m,
 {
     const json_t *last = json_object_get(object, "last_batch");
     const char *pending;
+    const char *kept;
     int64_t crc;
     int64_t epoch;
     int rc = read_tables(object, m, log, err);
@@ -221,6 +222,9 @@ static int read_partition(const json_t *object, const struct kb_manifest *m,
         log->last.known = true;
         log->last.crc32c = (uint32_t)crc;
         log->last.leader_epoch = (int32_t)epoch;
+        if (!get_text(last, "kept", &kept) ||
+            (kept && !kb_table_kept(kept, &log->last)))
+            return bad(err, "what its last batch keeps can't be read");
     }
     if (!get_text(object, "pending", &pending) ||
         (pending && (!kb_table_range(&pending, &log->pending) || *pending)))

@@ -119,6 +119,31 @@ bool kb_table_extent(const char **at, struct kb_extent *e)
     return take_i64(at, &s->min_timestamp);
 }
 
+bool kb_table_kept(const char *at, struct kb_last_batch *last)
+{
+    int64_t epoch;
+    int64_t sequence;
+    uint64_t magic;
+    uint64_t count;
+    uint64_t attributes;
+
+    if (!take_u64(&at, 2, &magic) || !take_i64(&at, &last->last_offset) ||
+        !take_i64(&at, &last->max_timestamp) ||
+        !take_i64(&at, &last->producer_id) || !take_i64(&at, &epoch) ||
+        !take_i64(&at, &sequence) || !take_u64(&at, INT32_MAX, &count) ||
+        !take_u64(&at, UINT16_MAX, &attributes) || *at != '\0' ||
+        epoch < INT16_MIN || epoch > INT16_MAX || sequence < INT32_MIN ||
+        sequence > INT32_MAX || last->last_offset < last->base_offset)
+        return false;
+    last->magic = (int8_t)magic;
+    last->producer_epoch = (int16_t)epoch;
+    last->base_sequence = (int32_t)sequence;
+    last->count = (int32_t)count;
+    last->attributes = (uint16_t)attributes;
+    last->detailed = true;
+    return true;
+}
+
 bool kb_table_segment(const char *at, struct kb_segment_info *s)
 {
     char id[KB_UUID_TEXT];

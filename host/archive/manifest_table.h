@@ -15,6 +15,9 @@ bool kb_table_range(const char **at, struct kb_range *range);
 /* An open one has no end. */
 bool kb_table_txn(const char **at, bool open, struct kb_txn *txn);
 
+/* What there is of a last batch besides offset, CRC and epoch, all of it. */
+bool kb_table_kept(const char *at, struct kb_last_batch *last);
+
 /* Behind a row's last field: go on to the next row, if there is one. */
 bool kb_table_end_row(const char **at);
 

@@ -85,6 +85,23 @@ static void write_extent(struct kb_buf *out, const struct kb_extent *e)
         kb_buf_add_str(out, "-");
 }
 
+static void write_last(struct kb_buf *out, const struct kb_last_batch *last)
+{
+    kb_buf_printf(out,
+                  ",\"last_batch\":{\"base_offset\":%" PRId64
+                  ",\"crc32c\":%" PRIu32 ",\"leader_epoch\":%" PRId32,
+                  last->base_offset, last->crc32c, last->leader_epoch);
+    if (last->detailed)
+        kb_buf_printf(out,
+                      ",\"kept\":\"%d,%" PRId64 ",%" PRId64 ",%" PRId64
+                      ",%d,%" PRId32 ",%" PRId32 ",%u\"",
+                      (int)last->magic, last->last_offset, last->max_timestamp,
+                      last->producer_id, (int)last->producer_epoch,
+                      last->base_sequence, last->count,
+                      (unsigned)last->attributes);
+    kb_buf_add_str(out, "}");
+}
+
 static void write_partition(struct kb_buf *out,
                             const struct kb_partition_log *log)
 {
@@ -106,11 +123,7 @@ static void write_partition(struct kb_buf *out,
     if (log->ranges.count > 0)
         kb_buf_add_str(out, "\"");
     if (log->last.known)
-        kb_buf_printf(out,
-                      ",\"last_batch\":{\"base_offset\":%" PRId64
-                      ",\"crc32c\":%" PRIu32 ",\"leader_epoch\":%" PRId32 "}",
-                      log->last.base_offset, log->last.crc32c,
-                      log->last.leader_epoch);
+        write_last(out, &log->last);
     if (log->pending.end > log->pending.start)
         kb_buf_printf(out, ",\"pending\":\"%c,%" PRId64 ",%" PRId64 "\"",
                       kb_range_letter(log->pending.kind), log->pending.start,

@@ -159,11 +159,7 @@ static int add_batch(struct kb_collector *collector, struct kb_part *part,
     part->settled = false;
     atomic_fetch_add_explicit(&collector->pending, batch->len,
                               memory_order_relaxed);
-    /* What was rewritten can't be compared with the source's any more. */
-    part->last = (struct kb_last_batch){.known = !item->made,
-                                        .base_offset = batch->base_offset,
-                                        .crc32c = batch->crc,
-                                        .leader_epoch = batch->leader_epoch};
+    part->last = item->last;
     rc = kb_coverage_batch(&part->coverage, &stored, err);
     if (rc == KBP_OK && collector->uncommitted &&
         (batch->attributes & KB_BATCH_TRANSACTIONAL) && batch->producer_id >= 0)

@@ -168,6 +168,12 @@ static int walk_batches(struct kb_fetcher *fetcher, struct kb_part *part,
     }
     if (walk->checked)
         part->check.known = false;
+    if (walk->missed && kb_uuid_is_none(&part->topic->id))
+        kb_info("%s/%d: the batch at offset %lld, the last that was stored, is "
+                "no longer in the log: whether it is still the same log can't "
+                "be told for certain",
+                part->topic->name, (int)part->partition,
+                (long long)part->check.base_offset);
     atomic_store(&part->fetched, part->position);
     settled = kb_collect_settle(collector, part, err);
     return settled != KBP_OK ? settled : rc;

@@ -20,6 +20,8 @@ void kb_walk_begin(struct kb_walk *walk, const struct kb_fetched *fetched)
     walk->active_count = 0;
     walk->have_held = false;
     walk->checked = false;
+    walk->missed = false;
+    walk->gone = false;
     walk->reached = false;
     walk->cut = false;
     walk->walked = 0;
@@ -144,33 +146,85 @@ static int track(struct kb_walk *walk, const struct kb_batch *batch,
     return KBP_OK;
 }
 
-/* Compare with the last batch that was stored, once it comes by. */
-static int compare(struct kb_walk *walk, const struct kb_batch *batch,
+static int say_other(const struct kb_last_batch *want,
+                     const struct kb_last_batch *now, const char *why,
+                     struct kbp_error *err)
+{
+    (void)kb_fail(err, KBP_ERR_CONFLICT,
+                  "the batch at offset %lld is not the one that was stored: %s "
+                  "(stored: offset %lld, CRC %08x, leader epoch %d; there now: "
+                  "offset %lld, CRC %08x, leader epoch %d)",
+                  (long long)want->base_offset, why,
+                  (long long)want->base_offset, (unsigned)want->crc32c,
+                  (int)want->leader_epoch, (long long)now->base_offset,
+                  (unsigned)now->crc32c, (int)now->leader_epoch);
+    return KB_WALK_DIVERGED;
+}
+
+static bool compares(const struct kb_walk *walk)
+{
+    return walk->check && (!walk->checked || walk->gone);
+}
+
+/*
+ * Compare with the last batch that was stored, once it comes by.  Where it is
+ * gone, what is left of the log must still have its joint where the archive
+ * ends: batches are dropped whole, and are never merged.
+ */
+static int compare(struct kb_walk *walk, const struct kb_last_batch *now,
                    struct kbp_error *err)
 {
     const struct kb_last_batch *want = walk->check;
+    const char *why;
 
-    if (!want || walk->checked ||
-        kb_batch_next_offset(batch) <= want->base_offset)
+    if (!walk->gone) {
+        switch (kb_last_compare(want, now, walk->compacted, &why)) {
+        case KB_LAST_BEFORE:
+            return KBP_OK;
+        case KB_LAST_SAME:
+            walk->checked = true;
+            return KBP_OK;
+        case KB_LAST_OTHER:
+            walk->checked = true;
+            return say_other(want, now, why, err);
+        case KB_LAST_GONE:
+            walk->checked = true;
+            walk->gone = true;
+            walk->missed = true;
+            break;
+        }
+    }
+    if (now->last_offset < walk->position)
         return KBP_OK;
-    walk->checked = true;
-    if (batch->base_offset > want->base_offset)
-        return KBP_OK; /* it isn't there any more: nothing to compare */
-    if (batch->base_offset == want->base_offset &&
-        (want->leader_epoch < 0 || batch->leader_epoch < 0 ||
-         batch->leader_epoch == want->leader_epoch) &&
-        /* The cleaner writes a batch anew when it takes records out of it. */
-        (batch->crc == want->crc32c || walk->compacted))
-        return KBP_OK;
-    (void)kb_fail(err, KBP_ERR_CONFLICT,
-                  "the batch at offset %lld is not the one that was stored "
-                  "(stored: offset %lld, CRC %08x, leader epoch %d; there now: "
-                  "offset %lld, CRC %08x, leader epoch %d)",
-                  (long long)want->base_offset, (long long)want->base_offset,
-                  (unsigned)want->crc32c, (int)want->leader_epoch,
-                  (long long)batch->base_offset, (unsigned)batch->crc,
-                  (int)batch->leader_epoch);
-    return KB_WALK_DIVERGED;
+    walk->gone = false;
+    if (want->detailed && now->base_offset < walk->position)
+        return say_other(want, now, "it reaches over where the archive ends",
+                         err);
+    return KBP_OK;
+}
+
+/* The same, of what stands here in the formats of old. */
+static int compare_old(struct kb_walk *walk, struct kbp_error *err)
+{
+    const uint8_t *at = walk->at;
+    size_t left = walk->left;
+    struct kbp_error ignored = KB_ERR_INIT;
+    struct kb_msgset_entry entry;
+    struct kb_last_batch now;
+    struct kb_batch batch;
+    int rc = KBP_OK;
+
+    while (rc == KBP_OK && compares(walk) && left > 0 &&
+           kb_batch_parse(at, left, &batch, &ignored) == KB_BATCH_LEGACY) {
+        rc = kb_msgset_look(at, left, walk->codecs, &entry, err);
+        if (rc != KBP_OK)
+            return rc;
+        now = kb_last_of_entry(&entry);
+        rc = compare(walk, &now, err);
+        at += entry.len;
+        left -= entry.len;
+    }
+    return rc;
 }
 
 /* Whose transaction it is of matters to who reads it. */
@@ -196,6 +250,7 @@ static int rewrite(struct kb_walk *walk, const struct kb_batch *batch,
     kb_buf_reset(&walk->made);
     walk->made_at = 0;
     walk->made_end = kb_batch_next_offset(batch);
+    walk->made_of = kb_last_of_batch(batch);
     rc = kb_records_open(&it, batch, walk->codecs, 0, err);
     if (rc != KBP_OK)
         return rc;
@@ -239,6 +294,8 @@ static void store(struct kb_walk *walk, struct kb_walk_item *item,
     *item = (struct kb_walk_item){.kind = KB_WALK_BATCH,
                                   .batch = *batch,
                                   .made = made,
+                                  .last = made ? walk->made_of
+                                               : kb_last_of_batch(batch),
                                   .end = kb_batch_next_offset(batch)};
     walk->position = item->end;
 }
@@ -291,15 +348,19 @@ static int read_batch(struct kb_walk *walk, struct kbp_error *err)
             break;
         }
         if (rc == KB_BATCH_LEGACY) {
+            struct kb_msgset_entry last;
             size_t used = 0;
             int64_t next = 0;
 
+            rc = compare_old(walk, err);
+            if (rc == KB_WALK_DIVERGED || rc < 0)
+                return rc;
             kb_buf_reset(&walk->made);
             walk->made_at = 0;
             walk->made_end = 0;
-            rc =
-                kb_msgset_convert(walk->at, walk->left, walk->position,
-                                  walk->codecs, &walk->made, &used, &next, err);
+            rc = kb_msgset_convert(walk->at, walk->left, walk->position,
+                                   walk->codecs, &walk->made, &used, &next,
+                                   &last, err);
             if (rc == KB_BATCH_CUT) {
                 walk->cut = true;
                 walk->left = 0;
@@ -310,7 +371,7 @@ static int read_batch(struct kb_walk *walk, struct kbp_error *err)
             walk->at += used;
             walk->left -= used;
             walk->walked++;
-            walk->checked = true;
+            walk->made_of = kb_last_of_entry(&last);
             if (next > walk->position) {
                 walk->made_end = next;
                 return 1; /* without a batch held */
@@ -319,9 +380,13 @@ static int read_batch(struct kb_walk *walk, struct kbp_error *err)
         }
         if (rc != KBP_OK)
             return rc;
-        rc = compare(walk, batch, err);
-        if (rc != KBP_OK)
-            return rc;
+        if (compares(walk)) {
+            struct kb_last_batch now = kb_last_of_batch(batch);
+
+            rc = compare(walk, &now, err);
+            if (rc != KBP_OK)
+                return rc;
+        }
         rc = track(walk, batch, &walk->aborted_on, err);
         if (rc != KBP_OK)
             return rc;

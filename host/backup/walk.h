@@ -11,6 +11,7 @@
 #define KB_BACKUP_WALK_H
 
 #include "archive/manifest.h"
+#include "backup/last.h"
 #include "kafka/batch.h"
 #include "kafka/fetch.h"
 
@@ -30,6 +31,7 @@ struct kb_walk {
 
     /* Out. */
     bool checked;    /* `check` was seen and is the same, or can't be seen */
+    bool missed;     /* it can't be seen: the log hasn't got it any more */
     bool reached;    /* `end` was reached */
     bool cut;        /* the last batch was cut off */
     uint64_t walked; /* batches looked at, whatever became of them */
@@ -49,10 +51,12 @@ struct kb_walk {
     bool aborted_on;      /* the batch held is of an aborted transaction */
     struct kb_batch held; /* a batch whose turn comes behind a hole */
     bool have_held;
+    bool gone; /* `check` is, and where the archive ends still to be passed */
     struct kb_buf
         made; /* rewritten batches, and how far they were handed out */
     size_t made_at;
-    int64_t made_end; /* the offset behind what they were made of */
+    int64_t made_end;             /* the offset behind what they were made of */
+    struct kb_last_batch made_of; /* the last they were made of */
     struct kb_batch_builder builder;
 };
 
@@ -73,6 +77,7 @@ struct kb_walk_item {
     enum kb_walk_kind kind;
     struct kb_batch batch; /* begins at the position; of KB_WALK_BATCH */
     bool made;             /* its bytes are the walk's until the next call */
+    struct kb_last_batch last; /* as it came from the source */
     enum kb_range_kind reason;
     enum kb_walk_marker marker; /* of KB_WALK_SKIP */
     int64_t producer_id;        /* whose transaction it ends */

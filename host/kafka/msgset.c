@@ -36,6 +36,7 @@ struct message {
     const uint8_t *value;
     int32_t key_len;
     int32_t value_len;
+    uint32_t crc;
     size_t len; /* of all */
 };
 
@@ -79,7 +80,6 @@ static int parse(const uint8_t *bytes, size_t len, bool check_crc,
 {
     struct message m;
     struct kb_cursor c;
-    uint32_t crc;
     int32_t size;
 
     if (len < SIZE_AT + 5)
@@ -95,7 +95,7 @@ static int parse(const uint8_t *bytes, size_t len, bool check_crc,
         return KB_BATCH_CUT;
     m.len = SIZE_AT + (size_t)size;
     c = kb_cursor_of(bytes + SIZE_AT, (size_t)size);
-    crc = kb_get_be32(&c);
+    m.crc = kb_get_be32(&c);
     (void)kb_get_u8(&c);
     m.attributes = kb_get_u8(&c);
     m.timestamp = m.magic ? (int64_t)kb_get_be64(&c) : -1;
@@ -105,10 +105,23 @@ static int parse(const uint8_t *bytes, size_t len, bool check_crc,
         return damaged(m.offset, "its lengths don't add up", err);
     if (m.offset < 0 || m.offset == INT64_MAX)
         return damaged(m.offset, "an impossible offset", err);
-    if (check_crc && crc32_ieee(bytes + 16, m.len - 16) != crc)
+    if (check_crc && crc32_ieee(bytes + 16, m.len - 16) != m.crc)
         return damaged(m.offset, "its CRC-32 differs", err);
     *message = m;
     return KBP_OK;
+}
+
+/* A plain message; what is different of a wrapper is found inside of it. */
+static struct kb_msgset_entry entry_of(const struct message *message)
+{
+    return (struct kb_msgset_entry){.first_offset = message->offset,
+                                    .last_offset = message->offset,
+                                    .timestamp = message->timestamp,
+                                    .len = message->len,
+                                    .crc = message->crc,
+                                    .count = 1,
+                                    .magic = message->magic,
+                                    .attributes = message->attributes};
 }
 
 static int add(struct kb_batch_builder *builder, const struct message *message,
@@ -153,7 +166,7 @@ static bool goes_on(const struct message *last, const struct message *next)
 static int convert_run(struct kb_batch_builder *builder, const uint8_t *bytes,
                        size_t len, int64_t from, struct message message,
                        size_t *used, int64_t *next_offset,
-                       struct kbp_error *err)
+                       struct kb_msgset_entry *last, struct kbp_error *err)
 {
     struct kbp_error ignored = KB_ERR_INIT;
     struct message next;
@@ -173,6 +186,7 @@ static int convert_run(struct kb_batch_builder *builder, const uint8_t *bytes,
         }
         at += message.len;
         *next_offset = message.offset + 1;
+        *last = entry_of(&message);
         /* What is wrong with the next one is found when it is the first. */
         if (++count == RUN_COUNT || at >= RUN_BYTES ||
             parse(bytes + at, len - at, true, &next, &ignored) != KBP_OK ||
@@ -224,7 +238,8 @@ static int find_shift(const struct message *wrapper, struct kb_cursor c,
 
 static int convert_wrapper(struct kb_batch_builder *builder,
                            const struct message *wrapper, int64_t from,
-                           const struct kb_buf *plain, struct kbp_error *err)
+                           const struct kb_buf *plain,
+                           struct kb_msgset_entry *entry, struct kbp_error *err)
 {
     struct kb_cursor c = kb_cursor_of(plain->data, plain->len);
     bool log_append = wrapper->magic == 1 && wrapper->attributes & LOG_APPEND;
@@ -233,6 +248,8 @@ static int convert_wrapper(struct kb_batch_builder *builder,
     int rc = find_shift(wrapper, c, &shift, err);
 
     begin(builder, wrapper);
+    *entry = entry_of(wrapper);
+    entry->count = 0;
     while (rc == KBP_OK && kb_cursor_left(&c) > 0) {
         struct message inner;
         int64_t offset;
@@ -243,7 +260,10 @@ static int convert_wrapper(struct kb_batch_builder *builder,
         if (__builtin_add_overflow(inner.offset, shift, &offset) ||
             offset <= last)
             return damaged(wrapper->offset, "its offsets don't ascend", err);
+        if (last < 0)
+            entry->first_offset = offset;
         last = offset;
+        entry->count++;
         if (offset >= from)
             rc = add(builder, &inner, offset,
                      log_append ? wrapper->timestamp : inner.timestamp, err);
@@ -254,7 +274,8 @@ static int convert_wrapper(struct kb_batch_builder *builder,
 /* The wrapper's set, and its batch. */
 static int unwrap(struct kb_batch_builder *builder,
                   const struct message *wrapper, int64_t from,
-                  struct kb_codec_worker *codecs, struct kbp_error *err)
+                  struct kb_codec_worker *codecs, struct kb_msgset_entry *entry,
+                  struct kbp_error *err)
 {
     struct kb_buf plain = KB_BUF_INIT;
     int codec = wrapper->attributes & (int)CODEC;
@@ -272,7 +293,7 @@ static int unwrap(struct kb_batch_builder *builder,
     size = plain.len;
     counted = rc == KBP_OK;
     if (counted) {
-        rc = convert_wrapper(builder, wrapper, from, &plain, err);
+        rc = convert_wrapper(builder, wrapper, from, &plain, entry, err);
     } else {
         (void)kb_err_wrap(err, "the messages up to offset %" PRId64,
                           wrapper->offset);
@@ -283,11 +304,32 @@ static int unwrap(struct kb_batch_builder *builder,
     return rc;
 }
 
-int kb_msgset_convert(const void *bytes, size_t len, int64_t from,
-                      struct kb_codec_worker *codecs, struct kb_buf *out,
-                      size_t *used, int64_t *next_offset, struct kbp_error *err)
+int kb_msgset_look(const void *bytes, size_t len,
+                   struct kb_codec_worker *codecs,
+                   struct kb_msgset_entry *entry, struct kbp_error *err)
 {
     struct kb_batch_builder builder = {.count = 0};
+    struct message message;
+    int rc = parse(bytes, len, true, &message, err);
+
+    if (rc != KBP_OK)
+        return rc;
+    *entry = entry_of(&message);
+    if (!(message.attributes & CODEC))
+        return KBP_OK;
+    /* None of its messages is wanted, only where they are. */
+    rc = unwrap(&builder, &message, INT64_MAX, codecs, entry, err);
+    kb_batch_builder_release(&builder);
+    return rc;
+}
+
+int kb_msgset_convert(const void *bytes, size_t len, int64_t from,
+                      struct kb_codec_worker *codecs, struct kb_buf *out,
+                      size_t *used, int64_t *next_offset,
+                      struct kb_msgset_entry *last, struct kbp_error *err)
+{
+    struct kb_batch_builder builder = {.count = 0};
+    struct kb_msgset_entry entry = {.count = 0};
     struct message message;
     int64_t next = -1;
     size_t taken = 0;
@@ -298,12 +340,12 @@ int kb_msgset_convert(const void *bytes, size_t len, int64_t from,
         return rc;
     codec = message.attributes & (int)CODEC;
     if (codec) {
-        rc = unwrap(&builder, &message, from, codecs, err);
+        rc = unwrap(&builder, &message, from, codecs, &entry, err);
         taken = message.len;
         next = message.offset + 1;
     } else {
         rc = convert_run(&builder, bytes, len, from, message, &taken, &next,
-                         err);
+                         &entry, err);
     }
     if (rc == KBP_OK && builder.count > 0)
         rc = kb_batch_builder_finish(&builder, codec, codecs,
@@ -313,5 +355,7 @@ int kb_msgset_convert(const void *bytes, size_t len, int64_t from,
         return rc;
     *used = taken;
     *next_offset = next;
+    if (last)
+        *last = entry;
     return KBP_OK;
 }

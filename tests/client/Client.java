@@ -23,7 +23,8 @@ public final class Client {
         load TOPIC [--partitions N] [--records N] [--size BYTES]
              [--compression C] [--timestamp now|MS|-1|0] [--step MS]
              [--batch RECORDS] [--config K=V,...] [--rate RECORDS_PER_S]
-             [--start N] records whose value names partition and number
+             [--start N] [--magic 0|1|2] records whose value names partition
+             and number
         dump TOPIC... [--uncommitted]              every record, one a line
         batches TOPIC... [--partition N]           every batch's header
         compare SOURCE=TARGET... [-B BOOTSTRAP_OF_TARGET] [--strict-type]

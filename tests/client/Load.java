@@ -21,6 +21,7 @@ final class Load {
         long start = args.number("--start", 0);
         int size = (int) args.number("--size", 100);
         int perBatch = (int) args.number("--batch", 500);
+        int magic = (int) args.number("--magic", 2);
         long step = args.number("--step", 0);
         long rate = args.number("--rate", 0);
         String time = args.get("--timestamp", "now");
@@ -64,7 +65,11 @@ final class Load {
                         wire = new Wire(leader.host() + ":" + leader.port());
                         wires.put(leader.id(), wire);
                     }
-                    wire.produce(topic, p, b);
+                    if (magic == 2)
+                        wire.produce(topic, p, b);
+                    else
+                        wire.produce(magic == 0 ? 0 : 2, null, topic, p,
+                            b.buildOld(magic));
                 }
                 if (rate > 0) {
                     double due = (first + perBatch - start) / (double) rate;

@@ -80,23 +80,149 @@ case_recreated_and_shorter() {
 }
 
 # Brokers before 2.8 have no topic ids: the last stored batch tells.
-case_recreated_on_a_broker_without_ids() {
-    local b
+O() { kafka_addr old; }
+
+old_broker() {
+    [ -d "$(kafka_dir old)" ] && return
     kafka_new old "$KAFKA_21"
     kafka_start old
-    b=$(kafka_addr old)
-    client load -b "$b" again --partitions 1 --records 1000 --size 150
-    backup_yaml "$KB_WORK/old.yaml" id=old broker="$b" include=again
-    kb_run 0 old1 backup -c "$KB_WORK/old.yaml"
-    client delete -b "$b" again
+}
+
+old_backup() { # LABEL TOPIC...
+    local label=$1
+    shift
+    backup_yaml "$KB_WORK/old.yaml" id="old-$1" broker="$(O)" \
+        include="$(IFS=,; printf '%s' "$*")"
+    kb_run 0 "$label" backup -c "$KB_WORK/old.yaml"
+}
+
+old_delete() {
+    client delete -b "$(O)" "$@"
     sleep 2
-    client load -b "$b" again --partitions 1 --records 2500 --size 90
-    kb_run 0 old2 backup -c "$KB_WORK/old.yaml"
-    validate_deep old
-    restore_yaml "$KB_WORK/r.yaml" id=old broker="$b" create_topics=true \
-        map=again=r.again
+}
+
+# LABEL TOPIC...: that run began another generation of each; of none
+old_told() {
+    local label=$1 topic
+    shift
+    for topic; do
+        assert_matches "the log of $label" "$KB_WORK/$label.err" \
+            "$topic: .*generation 2 begins"
+    done
+}
+
+old_not_told() {
+    assert_lacks "the log of $1" "$KB_WORK/$1.err" "generation 2"
+}
+
+old_compare() { # MIN TOPIC...
+    local min=$1 map= pairs=() topic
+    shift
+    for topic; do
+        map+=${map:+,}$topic=r.$topic
+        pairs+=("$topic=r.$topic")
+    done
+    validate_deep "old-$1"
+    restore_yaml "$KB_WORK/r.yaml" id="old-$1" broker="$(O)" \
+        create_topics=true map="$map"
     kb_run 0 restore-old restore -c "$KB_WORK/r.yaml"
-    client compare -b "$b" --min 2500 again=r.again
+    client compare -b "$(O)" --min "$min" "${pairs[@]}"
+}
+
+case_recreated_on_a_broker_without_ids() {
+    old_broker
+    client load -b "$(O)" again --partitions 1 --records 1000 --size 150
+    old_backup old1 again
+    old_delete again
+    client load -b "$(O)" again --partitions 1 --records 2500 --size 90
+    old_backup old2 again
+    old_told old2 again
+    old_compare 2500 again
+}
+
+# The cleaner may have written that batch anew, so its CRC tells nothing. The
+# new log's batches begin and end where the old one's did, have as many records
+# and the same times, and no producer id.
+case_recreated_and_compacted_without_ids() {
+    local same=(--partitions 1 --batch 100 --timestamp 1700000000000
+        --config cleanup.policy=compact)
+    old_broker
+    client load -b "$(O)" keyed "${same[@]}" --records 1000 --size 150
+    old_backup keyed1 keyed
+    old_backup keyed2 keyed
+    old_not_told keyed2
+    old_delete keyed
+    client load -b "$(O)" keyed "${same[@]}" --records 2500 --size 90
+    old_backup keyed3 keyed
+    old_told keyed3 keyed
+    old_compare 2500 keyed
+}
+
+# wait_batches TOPIC PATTERN|!PATTERN: until there is a batch like that, or
+# none. A record more each time makes the broker roll the segment.
+wait_batches() {
+    local i want=0 pattern=${2#!}
+    [ "$pattern" = "$2" ] || want=1
+    for i in {1..60}; do
+        client batches -b "$(O)" "$1" >"$KB_WORK/batches"
+        [ "$(grep -Eq "$pattern" "$KB_WORK/batches"; echo $?)" = $want ] &&
+            return
+        client load -b "$(O)" "$1" --records 1 --start $((999 - i))
+    done
+    cat "$KB_WORK/batches"
+    fail "the cleaner never came to $1 ($2)"
+}
+
+# Where only the cleaner ran, nothing was replaced: neither where it took
+# records out of the last batch that was stored, nor where it took all of it.
+case_cleaned_without_ids() {
+    old_broker
+    client load -b "$(O)" cleaned --partitions 1 --records 100 --batch 10 \
+        --config cleanup.policy=compact,segment.ms=200,min.cleanable.dirty.ratio=0.0001,min.compaction.lag.ms=0
+    old_backup cleaned1 cleaned
+    client load -b "$(O)" cleaned --records 5 --start 95
+    wait_batches cleaned $'\t90\\.\\.99\t.* records=5 '
+    old_backup cleaned2 cleaned
+    old_not_told cleaned2
+    assert_lacks "what it says" "$KB_WORK/cleaned2.err" "no longer in the log"
+    client load -b "$(O)" cleaned --records 1 --start 7
+    old_backup cleaned3 cleaned
+    old_not_told cleaned3
+    local last
+    last=$(client batches -b "$(O)" cleaned | tail -1 | cut -f3)
+    client load -b "$(O)" cleaned --records 1 --start 7
+    wait_batches cleaned "!"$'\t'"${last/../\\.\\.}"$'\t'
+    old_backup cleaned4 cleaned
+    old_not_told cleaned4
+    assert_contains "what it says" "$KB_WORK/cleaned4.err" \
+        "no longer in the log"
+    validate_deep old-cleaned
+}
+
+# What comes from logs of old is turned into batches of ours: the messages'
+# own CRCs tell.
+case_recreated_in_the_formats_of_old() {
+    old_broker
+    load_old() { # RECORDS START SIZE
+        client load -b "$(O)" magic0 --records "$1" --start "$2" --size "$3" \
+            --batch 100 --magic 0 --config message.format.version=0.9.0
+        client load -b "$(O)" magic1 --records "$1" --start "$2" --size "$3" \
+            --batch 100 --magic 1 --compression gzip \
+            --timestamp 1700000000000 --config message.format.version=0.10.0
+    }
+    load_old 1000 0 150
+    old_backup magic_1 magic0 magic1
+    load_old 100 1000 150
+    old_backup magic_2 magic0 magic1
+    old_not_told magic_2
+    old_delete magic0 magic1
+    load_old 2500 0 90
+    client batches -b "$(O)" magic0 magic1 >"$KB_WORK/batches"
+    assert_matches "the source" "$KB_WORK/batches" $'magic0\t.*magic=0 '
+    assert_matches "the source" "$KB_WORK/batches" $'magic1\t.*magic=1 '
+    old_backup magic_3 magic0 magic1
+    old_told magic_3 magic0 magic1
+    old_compare 5000 magic0 magic1
     kafka_kill old
 }
 

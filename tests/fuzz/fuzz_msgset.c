@@ -66,13 +66,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     memcpy(copy, bytes, len);
     put_crc(copy, len);
     while (at < len) {
+        struct kb_msgset_entry first = {.count = 0};
+        struct kb_msgset_entry last = {.count = 0};
         size_t used = 0;
         int64_t next = 0;
+        int rc =
+            kb_msgset_look(copy + at, len - at, fuzz_codecs(), &first, &err);
 
         if (kb_msgset_convert(copy + at, len - at, 3, fuzz_codecs(), &out,
-                              &used, &next, &err) != KBP_OK)
+                              &used, &next, &last, &err) != KBP_OK)
             break;
         if (used == 0 || used > len - at)
+            abort();
+        if (rc != KBP_OK || first.len > used || first.count < 1 ||
+            first.first_offset > first.last_offset ||
+            last.last_offset != next - 1 || last.len > used)
             abort();
         at += used;
     }

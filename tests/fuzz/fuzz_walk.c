@@ -15,11 +15,30 @@
 #define ABORTED_MAX 8
 #define ABORTED_BYTES 16u
 
+/* Compare with what was stored, whatever comes of it. */
+static void check_again(const struct kb_fetched *fetched,
+                        const struct kb_last_batch *last, int64_t position)
+{
+    struct kbp_error err = KB_ERR_INIT;
+    struct kb_walk walk = {.at = NULL};
+    struct kb_walk_item item;
+
+    kb_walk_begin(&walk, fetched);
+    walk.position = position;
+    walk.end = KB_NO_END;
+    walk.codecs = fuzz_codecs();
+    walk.check = last;
+    while (kb_walk_next(&walk, &item, &err) == 1)
+        ;
+    kb_walk_release(&walk);
+}
+
 static void walk_from(const struct kb_fetched *fetched, int64_t position,
                       int64_t end, bool keep_aborted)
 {
     struct kbp_error err = KB_ERR_INIT;
     struct kb_walk walk = {.at = NULL};
+    struct kb_last_batch last = {.known = false};
     struct kb_walk_item item;
 
     kb_walk_begin(&walk, fetched);
@@ -36,8 +55,14 @@ static void walk_from(const struct kb_fetched *fetched, int64_t position,
              kb_batch_next_offset(&item.batch) != item.end ||
              kb_batch_check(&item.batch, &err) != KBP_OK))
             abort();
+        if (item.kind == KB_WALK_BATCH && !item.last.known)
+            abort();
+        if (item.kind == KB_WALK_BATCH)
+            last = item.last;
         position = item.end;
     }
+    if (last.known)
+        check_again(fetched, &last, position);
     kb_walk_release(&walk);
 }
 

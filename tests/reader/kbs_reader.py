@@ -93,12 +93,12 @@ class Segment:
 def batches(body):
     at = 0
     while at < len(body):
-        base, length, epoch, magic, crc, attrs, delta, _t0, tmax, pid, _e, _s, n = \
+        base, length, epoch, magic, crc, attrs, delta, _t0, tmax, pid, pepoch, seq, n = \
             struct.unpack_from(">qiibIhiqqqhii", body, at)
         end = at + 12 + length
         need(magic == 2 and end <= len(body) and crc32c(body[at + 21:end]) == crc, "batch at offset %d" % base)
         yield dict(base_offset=base, next_offset=base + delta + 1, records=n, bytes=end - at, crc32c=crc,
-                   max_timestamp=tmax, leader_epoch=epoch, attributes=attrs, producer_id=pid)
+                   max_timestamp=tmax, leader_epoch=epoch, attributes=attrs, producer_id=pid, producer_epoch=pepoch, base_sequence=seq)
         at = end
 
 
@@ -130,6 +130,17 @@ def load(folder):
     return docs
 
 
+def check_last(last, stored, what):
+    """What a partition's last_batch says of the last batch that is stored; one of magic 0 or 1, or cut, was built anew."""
+    magic, end, tmax, pid, pepoch, seq, records, attrs = (int(n) for n in last["kept"].split(","))
+    need(magic in (0, 1, 2) and 0 <= last["base_offset"] <= end, what + ": its last batch")
+    need(end >= stored["next_offset"] - 1 and (magic < 2 or end == stored["next_offset"] - 1), what + ": its last batch ends elsewhere")
+    if magic == 2 and last["base_offset"] == stored["base_offset"]:
+        header = [last["crc32c"], last["leader_epoch"], tmax, pid, pepoch, seq, records, attrs]
+        need(header == [stored[k] for k in ("crc32c", "leader_epoch", "max_timestamp", "producer_id", "producer_epoch",
+                                            "base_sequence", "records", "attributes")], what + ": its last batch is another one")
+
+
 def main(root, backup_id):
     folder, topics, total = os.path.join(root, backup_id), {}, 0
     for doc in load(folder):
@@ -137,16 +148,20 @@ def main(root, backup_id):
         for topic in doc.get("topics", []):
             key = (topic["name"], topic["generation"], topic["id"])
             for p in topic.get("partitions", []):
-                extents, ranges, aborted, undecided = topics.setdefault(key, {}).setdefault(p["partition"], ([], [], [], []))
+                extents, ranges, aborted, undecided, last = topics.setdefault(key, {}).setdefault(
+                    p["partition"], ([], [], [], [], {}))
+                if "last_batch" in p:
+                    last.clear()
+                    last.update(p["last_batch"])
                 aborted += [[int(n) for n in r] for r in rows(p.get("aborted", ""))]
                 if p["extents"]:
                     undecided[:] = [[int(n) for n in r] for r in rows(p.get("open", ""))]
                 extents += [(segments[int(r[0])] if r[0] != "-" else None, r) for r in rows(p["extents"])]
                 ranges += [(int(r[1]), int(r[2]), r[0]) for r in rows(p.get("ranges", ""))]
     for (name, generation, gid), partitions in sorted(topics.items()):
-        for number, (extents, ranges, aborted, undecided) in sorted(partitions.items()):
+        for number, (extents, ranges, aborted, undecided, last) in sorted(partitions.items()):
             what, at = "%s/%d" % (name, number), int(extents[0][1][1])
-            start, pieces, records, dropped = at, [(s, e) for s, e, _kind in ranges], 0, 0
+            start, pieces, records, dropped, newest = at, [(s, e) for s, e, _kind in ranges], 0, 0, None
             for segment, (_, first, end, recs, miss, count, *_rest) in extents:
                 need(int(first) == at, what + ": extents don't adjoin")
                 at, sums = int(end), [0, 0, 0]
@@ -158,6 +173,7 @@ def main(root, backup_id):
                         missing = b["next_offset"] - b["base_offset"] - b["records"]
                         sums = [sums[0] + b["records"], sums[1] + missing, sums[2] + 1]
                         pieces.append((b["base_offset"], b["next_offset"]))
+                        newest = b
                         b["aborted"] = bool(b["attributes"] & 16) and any(
                             pid == b["producer_id"] and s <= b["base_offset"] < e for pid, s, e in aborted)
                         dropped += b["records"] if b["aborted"] else 0
@@ -166,6 +182,9 @@ def main(root, backup_id):
                 records += sums[0]
             for a, b in zip([(0, start)] + sorted(pieces), sorted(pieces) + [(at, at)]):
                 need(a[1] == b[0], "%s: offset %d isn't accounted for, or twice" % (what, a[1]))
+            if last.get("kept"):
+                need(newest is not None, what + ": a last batch, and none is stored")
+                check_last(last, newest, what)
             for _pid, first, end in aborted:
                 need(any(k == "m" and s <= end - 1 < e for s, e, k in ranges), "%s: no marker at %d" % (what, end - 1))
                 need(all(not s <= first < e for s, e, _k in ranges), "%s: nothing stored at %d" % (what, first))

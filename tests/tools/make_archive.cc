@@ -163,7 +163,10 @@ void AddBatch(Archive &a, int32_t partition, int64_t count, Position &at,
     kb_sums_add(&desc.sums, &sums);
     desc.end = stored.next_offset;
     at.offset = stored.next_offset;
-    at.last = {true, stored.base_offset, batch.crc, 0};
+    at.last = {};
+    at.last.known = true;
+    at.last.base_offset = stored.base_offset;
+    at.last.crc32c = batch.crc;
 }
 
 void AddFrame(Archive &a, struct kb_segment_writer *writer,

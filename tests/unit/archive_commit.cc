@@ -29,6 +29,15 @@ TEST(ArchiveCommit, ResumesWhereTheAccountedOffsetsEnd)
     EXPECT_EQ(110, m.log(1, 0)->last.base_offset);
     EXPECT_EQ(77u, m.log(1, 0)->last.crc32c);
     EXPECT_EQ(3, m.log(1, 0)->last.leader_epoch);
+    EXPECT_TRUE(m.log(1, 0)->last.detailed);
+    EXPECT_EQ(115, m.log(1, 0)->last.last_offset);
+    EXPECT_EQ(-1, m.log(1, 0)->last.max_timestamp);
+    EXPECT_EQ(INT64_MAX, m.log(1, 0)->last.producer_id);
+    EXPECT_EQ(-7, m.log(1, 0)->last.producer_epoch);
+    EXPECT_EQ(-1, m.log(1, 0)->last.base_sequence);
+    EXPECT_EQ(4, m.log(1, 0)->last.count);
+    EXPECT_EQ(0xffff, m.log(1, 0)->last.attributes);
+    EXPECT_EQ(1, m.log(1, 0)->last.magic);
     EXPECT_EQ(KBP_OK, kb_manifest_check(m.m, nullptr, nullptr, &m.err));
     EXPECT_EQ(KB_RUN_RUNNING, m.m->runs[0].status);
     ASSERT_EQ(1u, m.m->generation_count);

@@ -87,12 +87,31 @@ class Backup
         desc.described_ms = 5;
         return kb_entry_topic(entry, name.c_str(), &id, true, &desc, &err);
     }
+    static kb_last_batch last_of(int64_t start)
+    {
+        kb_last_batch last = {};
+
+        last.known = true;
+        last.base_offset = start;
+        last.crc32c = 77;
+        last.leader_epoch = 3;
+        last.detailed = true;
+        last.last_offset = start + 5;
+        last.max_timestamp = -1;
+        last.producer_id = INT64_MAX;
+        last.producer_epoch = -7;
+        last.base_sequence = -1;
+        last.count = 4;
+        last.attributes = 0xffff;
+        last.magic = 1;
+        return last;
+    }
     // Records [start, start + count) of a partition, then a marker.
     int extent(uint8_t topic, int32_t partition, int64_t start, int count,
                uint32_t segment)
     {
         kb_coverage c;
-        kb_last_batch last{true, start, 77, 3};
+        kb_last_batch last = last_of(start);
         kb_stored_batch s{start, start + count, static_cast<uint32_t>(count),
                           100,   1000 + start,  1000 + start,
                           true};

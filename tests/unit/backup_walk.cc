@@ -50,6 +50,7 @@ class BackupWalk : public ::testing::Test
 
                 EXPECT_EQ(position, item.batch.base_offset);
                 EXPECT_EQ(KBP_OK, kb_batch_check(&item.batch, &bad));
+                stored = item;
                 last =
                     std::string((const char *)item.batch.bytes, item.batch.len);
             }
@@ -62,6 +63,7 @@ class BackupWalk : public ::testing::Test
     kb_walk walk = {};
     kbp_error err = KB_ERR_INIT;
     std::string last; // the last batch that was to be stored
+    kb_walk_item stored = {};
 };
 
 TEST_F(BackupWalk, TakesBatchesAsTheyAre)
@@ -231,11 +233,40 @@ TEST_F(BackupWalk, RefusesADamagedBatch)
     EXPECT_NE(nullptr, strstr(err.message, "5")) << err.message;
 }
 
+// As an archive has it that was written before there were more fields.
+kb_last_batch Brief(int64_t base, uint32_t crc, int32_t epoch)
+{
+    kb_last_batch last = {};
+
+    last.known = true;
+    last.base_offset = base;
+    last.crc32c = crc;
+    last.leader_epoch = epoch;
+    return last;
+}
+
+kb_last_batch BriefOf(const Shape &shape)
+{
+    std::string bytes = kbt::make_batch(shape);
+
+    return Brief(shape.base, kb_load_be32((const uint8_t *)bytes.data() + 17),
+                 shape.leader_epoch);
+}
+
+kb_last_batch LastOf(const Shape &shape)
+{
+    std::string bytes = kbt::make_batch(shape);
+    kbp_error err = KB_ERR_INIT;
+    kb_batch batch;
+
+    EXPECT_EQ(KBP_OK, kb_batch_parse(bytes.data(), bytes.size(), &batch, &err));
+    return kb_last_of_batch(&batch);
+}
+
 TEST_F(BackupWalk, ComparesTheLastBatchThatWasStored)
 {
     Answer answer({kbt::data(0, 5), kbt::data(5, 3)});
-    std::string stored = kbt::make_batch(kbt::data(0, 5));
-    kb_last_batch same = {true, 0, kb_load_be32(stored.data() + 17), 3};
+    kb_last_batch same = BriefOf(kbt::data(0, 5));
     kb_last_batch other_crc = same;
     kb_last_batch other_epoch = same;
     kb_last_batch other_place = same;
@@ -248,7 +279,7 @@ TEST_F(BackupWalk, ComparesTheLastBatchThatWasStored)
     EXPECT_EQ(" !100", Run(answer, 5, KB_NO_END, &other_epoch));
     other_place.base_offset = 2;
     EXPECT_EQ(" !100", Run(answer, 5, KB_NO_END, &other_place));
-    // The cleaner writes batches anew: only the epoch tells then.
+    // The cleaner writes batches anew, and more isn't known of this one.
     walk.compacted = true;
     EXPECT_EQ("5-7", Run(answer, 5, KB_NO_END, &other_crc));
     EXPECT_EQ(" !100", Run(answer, 5, KB_NO_END, &other_epoch));
@@ -257,8 +288,7 @@ TEST_F(BackupWalk, ComparesTheLastBatchThatWasStored)
 TEST_F(BackupWalk, ComparesAlsoWhenThereIsNothingNew)
 {
     Answer answer({kbt::data(0, 5)});
-    std::string stored = kbt::make_batch(kbt::data(0, 5));
-    kb_last_batch same = {true, 0, kb_load_be32(stored.data() + 17), 3};
+    kb_last_batch same = BriefOf(kbt::data(0, 5));
 
     EXPECT_EQ("", Run(answer, 5, 5, &same));
     EXPECT_TRUE(walk.reached);
@@ -267,10 +297,126 @@ TEST_F(BackupWalk, ComparesAlsoWhenThereIsNothingNew)
 TEST_F(BackupWalk, WhatIsGoneCannotBeCompared)
 {
     Answer answer({kbt::data(5, 3)});
-    kb_last_batch gone = {true, 0, 1, 1};
+    kb_last_batch gone = Brief(0, 1, 1);
 
     EXPECT_EQ("5-7", Run(answer, 5, KB_NO_END, &gone));
     EXPECT_TRUE(walk.checked);
+    EXPECT_TRUE(walk.missed);
+}
+
+TEST_F(BackupWalk, KnowsWhatTheCleanerLeftFromAnotherLog)
+{
+    kb_last_batch want = LastOf(kbt::data(0, 5));
+    Shape cleaned = kbt::data(0, 3);
+    Shape replaced = kbt::data(0, 5);
+
+    walk.compacted = true;
+    cleaned.last_delta = 4;
+    EXPECT_EQ("5-7",
+              Run(Answer({cleaned, kbt::data(5, 3)}), 5, KB_NO_END, &want));
+    EXPECT_FALSE(walk.missed);
+    replaced.value_bytes = 11;
+    EXPECT_EQ(" !100",
+              Run(Answer({replaced, kbt::data(5, 3)}), 5, KB_NO_END, &want));
+    EXPECT_NE(nullptr, strstr(err.message, "as many records")) << err.message;
+}
+
+TEST_F(BackupWalk, WhereItIsGoneTheJointMustStillBeThere)
+{
+    kb_last_batch want = LastOf(kbt::data(0, 2));
+
+    walk.compacted = true;
+    // 2 to 4 were a marker, 5 is where the archive ends
+    EXPECT_EQ("5-7", Run(Answer({kbt::data(3, 2), kbt::data(5, 3)}), 5,
+                         KB_NO_END, &want));
+    EXPECT_EQ("5-7c 8", Run(Answer({kbt::data(8, 1)}), 5, KB_NO_END, &want));
+    EXPECT_EQ(" !100", Run(Answer({kbt::data(3, 1), kbt::data(4, 3)}), 5,
+                           KB_NO_END, &want));
+    // behind it, batches are taken as they come
+    EXPECT_EQ("5-7 8-9", Run(Answer({kbt::data(5, 3), kbt::data(7, 3)}), 5,
+                             KB_NO_END, &want));
+}
+
+// A plain message of magic 1.
+std::string Message(int64_t offset, const char *value)
+{
+    std::string body(1, '\x01');
+    std::string out(16, '\0');
+    uint8_t number[8];
+    uint32_t crc = UINT32_MAX;
+
+    body += '\0';
+    kb_store_be64(number, 1700000000000);
+    body.append((const char *)number, 8);
+    kb_store_be32(number, UINT32_MAX);
+    body.append((const char *)number, 4);
+    kb_store_be32(number, (uint32_t)strlen(value));
+    body.append((const char *)number, 4);
+    body += value;
+    for (unsigned char c : body) {
+        crc ^= c;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    kb_store_be64((uint8_t *)&out[0], (uint64_t)offset);
+    kb_store_be32((uint8_t *)&out[8], (uint32_t)body.size() + 4);
+    kb_store_be32((uint8_t *)&out[12], ~crc);
+    return out + body;
+}
+
+Answer OfMessages(const std::vector<std::string> &messages)
+{
+    Answer answer({});
+
+    for (auto &m : messages)
+        answer.records += m;
+    answer.Point();
+    return answer;
+}
+
+TEST_F(BackupWalk, ComparesMessagesOfOldByTheirOwnCrc)
+{
+    Answer before = OfMessages({Message(0, "a"), Message(1, "b")});
+    Answer same = OfMessages({Message(1, "b"), Message(2, "c")});
+    Answer earlier =
+        OfMessages({Message(0, "a"), Message(1, "b"), Message(2, "c")});
+    Answer other = OfMessages({Message(1, "B"), Message(2, "c")});
+    Answer gone = OfMessages({Message(2, "c")});
+    kb_last_batch want;
+
+    before.Point();
+    EXPECT_EQ("0-1", Run(before, 0));
+    want = stored.last;
+    EXPECT_EQ(1, want.base_offset);
+    EXPECT_EQ(1, want.magic);
+    same.Point();
+    EXPECT_EQ("2", Run(same, 2, KB_NO_END, &want));
+    EXPECT_TRUE(walk.checked);
+    earlier.Point();
+    EXPECT_EQ("2", Run(earlier, 2, KB_NO_END, &want));
+    other.Point();
+    EXPECT_EQ(" !100", Run(other, 2, KB_NO_END, &want));
+    walk.compacted = true;
+    EXPECT_EQ(" !100", Run(other, 2, KB_NO_END, &want));
+    gone.Point();
+    EXPECT_EQ("2", Run(gone, 2, KB_NO_END, &want));
+    EXPECT_TRUE(walk.missed);
+    // Nor is it one of today's format.
+    EXPECT_EQ(" !100", Run(Answer({kbt::data(1, 1), kbt::data(2, 1)}), 2,
+                           KB_NO_END, &want));
+}
+
+TEST_F(BackupWalk, WhatIsRewrittenIsComparedAsItCame)
+{
+    kb_last_batch want;
+
+    EXPECT_EQ("3-4", Run(Answer({kbt::data(0, 5)}), 3));
+    want = stored.last;
+    EXPECT_EQ(0, want.base_offset);
+    EXPECT_EQ("5", Run(Answer({kbt::data(0, 5), kbt::data(5, 1)}), 5, KB_NO_END,
+                       &want));
+    EXPECT_EQ(" !100", Run(Answer({kbt::data(0, 4), kbt::data(4, 2)}), 5,
+                           KB_NO_END, &want));
 }
 
 } // namespace

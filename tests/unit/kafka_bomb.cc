@@ -211,14 +211,14 @@ TEST_F(Bomb, AMessageSetIsBoundToo)
     Bound(70 * MIB);
     EXPECT_EQ(KBP_ERR_LIMIT,
               kb_msgset_convert(set.data(), set.size(), 0, &codecs_, &made,
-                                &used, &next, &err_));
+                                &used, &next, nullptr, &err_));
     EXPECT_NE(std::string::npos, Text().find("offset 42")) << Text();
     EXPECT_NE(std::string::npos, Text().find("memory_limit")) << Text();
     /* With room, it is found to be no message set at all. */
     Bound(100 * MIB);
     EXPECT_EQ(KBP_ERR_CORRUPT,
               kb_msgset_convert(set.data(), set.size(), 0, &codecs_, &made,
-                                &used, &next, &err_))
+                                &used, &next, nullptr, &err_))
         << Text();
     EXPECT_EQ(0u, budget_.used);
     kb_buf_release(&made);

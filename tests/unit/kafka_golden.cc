@@ -126,7 +126,8 @@ class Golden : public ::testing::TestWithParam<const char *>
             size_t used = 0;
             int64_t next = -1;
             int rc = kb_msgset_convert(in.data() + at, in.size() - at, from,
-                                       &codecs_, &out_, &used, &next, &err_);
+                                       &codecs_, &out_, &used, &next, nullptr,
+                                       &err_);
 
             ASSERT_EQ(KBP_OK, rc) << err_.message;
             ASSERT_GT(used, 0u);
@@ -266,9 +267,44 @@ TEST_P(GoldenSet, PlainMessagesShareABatch)
     if (name != "v0-none" && name != "v1-none")
         return;
     ASSERT_EQ(KBP_OK, kb_msgset_convert(in.data(), in.size(), 0, &codecs_,
-                                        &out_, &used, &next, &err_));
+                                        &out_, &used, &next, nullptr, &err_));
     EXPECT_EQ(in.size(), used);
     EXPECT_EQ(12, next);
+}
+
+/* What a look says of each entry is what is made of it. */
+TEST_P(GoldenSet, ALookTellsWhatIsInIt)
+{
+    std::string name = GetParam();
+    std::string in = ReadFile(name + ".bin");
+    bool plain = name.find("none") != std::string::npos;
+    kb_msgset_entry entry = {};
+    int64_t next = 0;
+    size_t at = 0;
+
+    while (at < in.size()) {
+        ASSERT_EQ(KBP_OK, kb_msgset_look(in.data() + at, in.size() - at,
+                                         &codecs_, &entry, &err_))
+            << err_.message;
+        EXPECT_EQ(next, entry.first_offset);
+        EXPECT_EQ(next + entry.count - 1, entry.last_offset);
+        EXPECT_EQ(plain, entry.count == 1);
+        EXPECT_EQ(name[1] - '0', entry.magic);
+        EXPECT_EQ(kb_load_be32((const uint8_t *)in.data() + at + 12),
+                  entry.crc);
+        next = entry.last_offset + 1;
+        at += entry.len;
+    }
+    EXPECT_EQ(12, next);
+    kb_msgset_entry last = {};
+    size_t used = 0;
+    ASSERT_EQ(KBP_OK, kb_msgset_convert(in.data(), in.size(), 3, &codecs_,
+                                        &out_, &used, &next, &last, &err_));
+    EXPECT_EQ(next - 1, last.last_offset);
+    if (used == in.size()) {
+        EXPECT_EQ(entry.crc, last.crc);
+        EXPECT_EQ(entry.first_offset, last.first_offset);
+    }
 }
 
 TEST_P(GoldenSet, ACutOneSaysSoAtEveryLength)
@@ -280,8 +316,9 @@ TEST_P(GoldenSet, ACutOneSaysSoAtEveryLength)
         size_t used = 77;
         int64_t next = 77;
 
-        EXPECT_EQ(KB_BATCH_CUT, kb_msgset_convert(in.data(), len, 0, &codecs_,
-                                                  &out_, &used, &next, &err_));
+        EXPECT_EQ(KB_BATCH_CUT,
+                  kb_msgset_convert(in.data(), len, 0, &codecs_, &out_, &used,
+                                    &next, nullptr, &err_));
         EXPECT_EQ(77u, used);
         EXPECT_EQ(0u, out_.len);
     }
@@ -300,7 +337,7 @@ TEST_P(GoldenSet, EveryFlippedBitIsFound)
 
         in[bit / 8] = (char)(in[bit / 8] ^ (1 << bit % 8));
         rc = kb_msgset_convert(in.data(), in.size(), 0, &codecs_, &out_, &used,
-                               &next, &err_);
+                               &next, nullptr, &err_);
         EXPECT_TRUE(rc == KBP_ERR_CORRUPT || rc == KB_BATCH_CUT)
             << "bit " << bit << ": " << rc;
         in[bit / 8] = (char)(in[bit / 8] ^ (1 << bit % 8));

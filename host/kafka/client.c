@@ -379,14 +379,8 @@ int kb_client_metadata(struct kb_client *client, const char *const *names,
         kb_metadata_free(got);
         if (!kb_may_retry(rc))
             return rc;
-        switch (kb_client_pause(client, &pause_ms, deadline_ms, err)) {
-        case KBP_OK:
-            break;
-        case KBP_ERR_CANCELLED:
-            return KBP_ERR_CANCELLED;
-        default:
-            return rc;
-        }
+        if (kb_client_pause(client, &pause_ms, deadline_ms, err) != KBP_OK)
+            return err->status;
     }
 }
 

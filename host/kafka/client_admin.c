@@ -7,130 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "kafka/acl.h"
 #include "kafka/admin_wire.h"
 #include "kafka/client_impl.h"
 #include "kafka/error.h"
 #include "kafka/wire.h"
-
-/* What one call needs: its bytes, and what its answer says. */
-struct call {
-    enum kb_api api;
-    int16_t oldest;
-    int16_t newest;
-    const char *name;
-    int (*encode)(const struct call *call, int16_t version, struct kb_buf *body,
-                  struct kbp_error *err);
-    /* `*error` of the broker: retriable ones are tried again. */
-    int (*decode)(const struct call *call, const struct kb_answer *answer,
-                  int32_t *throttle_ms, int16_t *error, char *message,
-                  size_t size, struct kbp_error *err);
-    const void *in;
-    void *out;
-};
-
-#define MESSAGE_MAX 300
-
-/* A lost answer takes the time of a whole request; that is not the end. */
-#define REQUESTS_WORTH 3
-
-/* A topic that was made just now may not be known everywhere. */
-#define UNKNOWN_FOR_MS 5000
-
-/* Once, on that connection. */
-static int call_on(struct kb_conn *conn, const struct call *call,
-                   int16_t *error, char *message, struct kbp_error *err)
-{
-    int16_t version =
-        kb_conn_version(conn, call->api, call->oldest, call->newest);
-    struct kb_buf body = KB_BUF_INIT;
-    struct kb_answer answer;
-    int32_t throttle_ms = 0;
-    int rc;
-
-    if (version < 0)
-        return kb_fail(
-            err, KBP_ERR_UNSUPPORTED, "%s takes no version of %s from %d to %d",
-            kb_conn_name(conn), call->name, call->oldest, call->newest);
-    rc = call->encode(call, version, &body, err);
-    if (rc == KBP_OK && body.failed)
-        rc = kb_fail_nomem(err, "a request");
-    if (rc == KBP_OK)
-        rc = kb_conn_call(conn, call->api, version, &body, &answer, err);
-    kb_buf_release(&body);
-    if (rc != KBP_OK)
-        return rc;
-    rc = call->decode(call, &answer, &throttle_ms, error, message, MESSAGE_MAX,
-                      err);
-    kb_answer_release(&answer);
-    if (rc != KBP_OK)
-        return kb_err_wrap(err, "%s", kb_conn_name(conn));
-    kb_conn_throttled(conn, throttle_ms);
-    return KBP_OK;
-}
-
-/*
- * Call the broker (or any) until it works, fails for good, or the time of
- * REQUESTS_WORTH requests is over.  `leader_of` names a topic and partition
- * whose leader is meant, NULL any broker.
- */
-static int call_broker(struct kb_client *client, const char *leader_of,
-                       int32_t partition, const struct call *call,
-                       struct kbp_error *err)
-{
-    int64_t deadline_ms =
-        kb_deadline_ms(REQUESTS_WORTH * client->net.request_timeout_ms);
-    int64_t unknown_ms = kb_deadline_ms(UNKNOWN_FOR_MS);
-    int64_t pause_ms = 0;
-
-    for (;;) {
-        char message[MESSAGE_MAX] = "";
-        struct kb_conn *conn = NULL;
-        int32_t broker = KB_ANY_BROKER;
-        int16_t error = 0;
-        bool again;
-        int rc = KBP_OK;
-
-        if (leader_of)
-            rc = kb_client_leader(client, leader_of, partition, &broker, err);
-        if (rc == KBP_OK)
-            rc = kb_client_borrow(client, broker, &conn, err);
-        if (rc == KBP_OK)
-            rc = call_on(conn, call, &error, message, err);
-        if (conn)
-            kb_client_give(client, conn,
-                           rc == KBP_OK || rc == KBP_ERR_UNSUPPORTED);
-        if (rc == KBP_OK && !error)
-            return KBP_OK;
-        again = rc == KBP_OK ? kb_kafka_error_is_retriable(error)
-                             : kb_may_retry(rc);
-        if (rc == KBP_OK)
-            rc = kb_fail_kafka(err, error, message, "%s", call->name);
-        if (err->native == KB_KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
-            again = kb_left_ms(unknown_ms) > 0;
-        if (!again)
-            return rc;
-        kb_log_err(KBP_LOG_DEBUG, NULL, err);
-        switch (kb_client_pause(client, &pause_ms, deadline_ms, err)) {
-        case KBP_OK:
-            break;
-        case KBP_ERR_CANCELLED:
-            return KBP_ERR_CANCELLED;
-        default:
-            return rc;
-        }
-    }
-}
-
-static int cant_read(const struct call *call, const struct kb_answer *answer,
-                     struct kbp_error *err)
-{
-    return kb_fail(err, KBP_ERR_PROTOCOL,
-                   "the answer to %s version %d can't be read", call->name,
-                   answer->version);
-}
 
 /* InitProducerId */
 
@@ -139,7 +20,7 @@ struct producer_id {
     int16_t epoch;
 };
 
-static int put_init(const struct call *call, int16_t version,
+static int put_init(const struct kb_call *call, int16_t version,
                     struct kb_buf *body, struct kbp_error *err)
 {
     bool flex = version >= 2;
@@ -156,7 +37,7 @@ static int put_init(const struct call *call, int16_t version,
     return KBP_OK;
 }
 
-static int get_init(const struct call *call, const struct kb_answer *answer,
+static int get_init(const struct kb_call *call, const struct kb_answer *answer,
                     int32_t *throttle_ms, int16_t *error, char *message,
                     size_t size, struct kbp_error *err)
 {
@@ -167,7 +48,7 @@ static int get_init(const struct call *call, const struct kb_answer *answer,
     (void)message;
     (void)size;
     if (rc != KBP_OK)
-        return cant_read(call, answer, err);
+        return kb_call_unreadable(call, answer, err);
     if (!*error)
         *(struct producer_id *)call->out = got;
     return KBP_OK;
@@ -195,7 +76,7 @@ int kb_client_init_producer_id(struct kb_client *client, int64_t *producer_id,
                                int16_t *epoch, struct kbp_error *err)
 {
     struct producer_id got = {-1, -1};
-    const struct call call = {
+    const struct kb_call call = {
         .api = KB_API_INIT_PRODUCER_ID,
         .oldest = 0,
         .newest = 4,
@@ -204,7 +85,7 @@ int kb_client_init_producer_id(struct kb_client *client, int64_t *producer_id,
         .decode = get_init,
         .out = &got,
     };
-    int rc = call_broker(client, NULL, 0, &call, err);
+    int rc = kb_call_broker(client, NULL, 0, &call, err);
 
     if (rc != KBP_OK) {
         hint_init(client, err);
@@ -223,7 +104,7 @@ struct alter {
     size_t count;
 };
 
-static int put_incremental(const struct call *call, int16_t version,
+static int put_incremental(const struct kb_call *call, int16_t version,
                            struct kb_buf *body, struct kbp_error *err)
 {
     const struct alter *alter = call->in;
@@ -248,7 +129,7 @@ static int put_incremental(const struct call *call, int16_t version,
 }
 
 /* The legacy request has the whole set: what it leaves out is wiped. */
-static int put_full(const struct call *call, int16_t version,
+static int put_full(const struct kb_call *call, int16_t version,
                     struct kb_buf *body, struct kbp_error *err)
 {
     const struct alter *alter = call->in;
@@ -268,17 +149,18 @@ static int put_full(const struct call *call, int16_t version,
     return KBP_OK;
 }
 
-static int get_altered(const struct call *call, const struct kb_answer *answer,
-                       int32_t *throttle_ms, int16_t *error, char *message,
-                       size_t size, struct kbp_error *err)
+static int get_altered(const struct kb_call *call,
+                       const struct kb_answer *answer, int32_t *throttle_ms,
+                       int16_t *error, char *message, size_t size,
+                       struct kbp_error *err)
 {
     if (kb_alter_configs_decode(answer, throttle_ms, error, message, size) !=
         KBP_OK)
-        return cant_read(call, answer, err);
+        return kb_call_unreadable(call, answer, err);
     return KBP_OK;
 }
 
-static int put_describe(const struct call *call, int16_t version,
+static int put_describe(const struct kb_call *call, int16_t version,
                         struct kb_buf *body, struct kbp_error *err)
 {
     (void)err;
@@ -292,7 +174,7 @@ static int put_describe(const struct call *call, int16_t version,
     return KBP_OK;
 }
 
-static int get_described(const struct call *call,
+static int get_described(const struct kb_call *call,
                          const struct kb_answer *answer, int32_t *throttle_ms,
                          int16_t *error, char *message, size_t size,
                          struct kbp_error *err)
@@ -301,7 +183,7 @@ static int get_described(const struct call *call,
                                         size, call->out);
 
     return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "configs")
-           : rc != KBP_OK      ? cant_read(call, answer, err)
+           : rc != KBP_OK      ? kb_call_unreadable(call, answer, err)
                                : KBP_OK;
 }
 
@@ -331,7 +213,7 @@ static size_t merge(const struct kb_own_configs *own,
 static int describe_own(struct kb_client *client, const char *topic,
                         struct kb_own_configs *own, struct kbp_error *err)
 {
-    const struct call call = {
+    const struct kb_call call = {
         .api = KB_API_DESCRIBE_CONFIGS,
         .oldest = 1,
         .newest = 3,
@@ -342,7 +224,7 @@ static int describe_own(struct kb_client *client, const char *topic,
         .out = own,
     };
 
-    int rc = call_broker(client, NULL, 0, &call, err);
+    int rc = kb_call_broker(client, NULL, 0, &call, err);
 
     if (rc != KBP_OK)
         kb_acl_hint(err, (int16_t)err->native, KB_ACL_TOPIC, topic,
@@ -358,7 +240,7 @@ static int alter_full_set(struct kb_client *client, const char *topic,
     struct kb_own_configs own = {NULL, 0};
     struct kb_config_change *all = NULL;
     struct alter alter = {topic, NULL, 0};
-    const struct call write = {
+    const struct kb_call write = {
         .api = KB_API_ALTER_CONFIGS,
         .oldest = 0,
         .newest = 1,
@@ -377,7 +259,7 @@ static int alter_full_set(struct kb_client *client, const char *topic,
     if (rc == KBP_OK) {
         alter.changes = all;
         alter.count = merge(&own, changes, count, all);
-        rc = call_broker(client, NULL, 0, &write, err);
+        rc = kb_call_broker(client, NULL, 0, &write, err);
     }
     free(all);
     kb_own_configs_release(&own);
@@ -389,7 +271,7 @@ static int alter_incremental(struct kb_client *client, const char *topic,
                              size_t count, struct kbp_error *err)
 {
     const struct alter alter = {topic, changes, count};
-    const struct call call = {
+    const struct kb_call call = {
         .api = KB_API_INCREMENTAL_ALTER_CONFIGS,
         .oldest = 0,
         .newest = 1,
@@ -399,7 +281,7 @@ static int alter_incremental(struct kb_client *client, const char *topic,
         .in = &alter,
     };
 
-    return call_broker(client, NULL, 0, &call, err);
+    return kb_call_broker(client, NULL, 0, &call, err);
 }
 
 int kb_client_is_early_kraft(struct kb_client *client, bool *early,
@@ -504,7 +386,7 @@ struct producers {
     size_t count;
 };
 
-static int put_producers(const struct call *call, int16_t version,
+static int put_producers(const struct kb_call *call, int16_t version,
                          struct kb_buf *body, struct kbp_error *err)
 {
     const struct producers *producers = call->out;
@@ -520,7 +402,7 @@ static int put_producers(const struct call *call, int16_t version,
     return KBP_OK;
 }
 
-static int get_producers(const struct call *call,
+static int get_producers(const struct kb_call *call,
                          const struct kb_answer *answer, int32_t *throttle_ms,
                          int16_t *error, char *message, size_t size,
                          struct kbp_error *err)
@@ -534,7 +416,7 @@ static int get_producers(const struct call *call,
     rc = kb_describe_producers_decode(answer, throttle_ms, error, message, size,
                                       &producers->states, &producers->count);
     return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "producers")
-           : rc != KBP_OK      ? cant_read(call, answer, err)
+           : rc != KBP_OK      ? kb_call_unreadable(call, answer, err)
                                : KBP_OK;
 }
 
@@ -544,7 +426,7 @@ int kb_client_describe_producers(struct kb_client *client, const char *topic,
                                  size_t *count, struct kbp_error *err)
 {
     struct producers producers = {topic, partition, NULL, 0};
-    const struct call call = {
+    const struct kb_call call = {
         .api = KB_API_DESCRIBE_PRODUCERS,
         .oldest = 0,
         .newest = 0,
@@ -553,7 +435,7 @@ int kb_client_describe_producers(struct kb_client *client, const char *topic,
         .decode = get_producers,
         .out = &producers,
     };
-    int rc = call_broker(client, topic, partition, &call, err);
+    int rc = kb_call_broker(client, topic, partition, &call, err);
 
     if (rc != KBP_OK) {
         free(producers.states);

@@ -52,42 +52,51 @@ static int append(struct kb_group_list *to, struct kb_group_list *more,
     return KBP_OK;
 }
 
+static int put_list(const struct kb_call *call, int16_t version,
+                    struct kb_buf *body, struct kbp_error *err)
+{
+    bool flex = version >= LIST_GROUPS_FLEXIBLE;
+
+    (void)call;
+    (void)err;
+    if (version >= LIST_GROUPS_STATES)
+        kb_put_count(body, flex, 0); /* in any state */
+    kb_put_no_tags(body, flex);
+    return KBP_OK;
+}
+
+static int get_list(const struct kb_call *call, const struct kb_answer *answer,
+                    int32_t *throttle_ms, int16_t *error, char *message,
+                    size_t size, struct kbp_error *err)
+{
+    int rc = kb_list_groups_decode(answer, throttle_ms, error, call->out);
+
+    (void)message;
+    (void)size;
+    return rc == KBP_ERR_NOMEM ? kb_fail_nomem(err, "groups")
+           : rc != KBP_OK      ? kb_call_unreadable(call, answer, err)
+                               : KBP_OK;
+}
+
 static int list_on(struct kb_conn *conn, struct kb_group_list *list,
                    struct kbp_error *err)
 {
-    int16_t version =
-        kb_conn_version(conn, KB_API_LIST_GROUPS, 0, LIST_GROUPS_NEWEST);
-    bool flex = version >= LIST_GROUPS_FLEXIBLE;
     struct kb_group_list some = {NULL, 0};
-    struct kb_buf body = KB_BUF_INIT;
-    struct kb_answer answer;
-    int32_t throttle_ms = 0;
+    const struct kb_call call = {
+        .api = KB_API_LIST_GROUPS,
+        .oldest = 0,
+        .newest = LIST_GROUPS_NEWEST,
+        .name = "ListGroups",
+        .encode = put_list,
+        .decode = get_list,
+        .out = &some,
+    };
+    char message[KB_CALL_MESSAGE] = "";
     int16_t error = 0;
-    int rc;
+    int rc = kb_call_on(conn, &call, &error, message, err);
 
-    if (version < 0)
-        return kb_fail(err, KBP_ERR_UNSUPPORTED,
-                       "%s takes no version of ListGroups from 0 to %d",
-                       kb_conn_name(conn), LIST_GROUPS_NEWEST);
-    if (version >= LIST_GROUPS_STATES)
-        kb_put_count(&body, flex, 0); /* in any state */
-    kb_put_no_tags(&body, flex);
-    rc = body.failed ? kb_fail_nomem(err, "a ListGroups request")
-                     : kb_conn_call(conn, KB_API_LIST_GROUPS, version, &body,
-                                    &answer, err);
-    kb_buf_release(&body);
     if (rc != KBP_OK)
         return rc;
-    rc = kb_list_groups_decode(&answer, &throttle_ms, &error, &some);
-    kb_answer_release(&answer);
-    if (rc == KBP_ERR_NOMEM)
-        return kb_fail_nomem(err, "groups");
-    if (rc != KBP_OK)
-        return kb_fail(err, rc,
-                       "%s: the answer to ListGroups version %" PRId16
-                       " can't be read",
-                       kb_conn_name(conn), version);
-    kb_conn_throttled(conn, throttle_ms);
     if (error) {
         rc = kb_fail_kafka(err, error, NULL, "%s", kb_conn_name(conn));
         kb_acl_hint(err, error, KB_ACL_CLUSTER, NULL, "Describe");
@@ -187,15 +196,13 @@ int kb_client_list_groups(struct kb_client *client, struct kb_group_list *list,
         }
         kb_groups_list_release(list);
         if (!kb_may_retry(rc))
-            return kb_err_wrap(err, "listing consumer groups");
-        kb_log_err(KBP_LOG_DEBUG, "ListGroups", err);
-        switch (kb_client_pause(client, &pause_ms, deadline_ms, err)) {
-        case KBP_OK:
             break;
-        case KBP_ERR_CANCELLED:
-            return KBP_ERR_CANCELLED;
-        default:
-            return kb_err_wrap(err, "listing consumer groups");
-        }
+        kb_log_err(KBP_LOG_DEBUG, "ListGroups", err);
+        rc = kb_client_pause(client, &pause_ms, deadline_ms, err);
+        if (rc == KBP_ERR_CANCELLED)
+            return rc;
+        if (rc != KBP_OK)
+            break;
     }
+    return kb_err_wrap(err, "listing consumer groups");
 }

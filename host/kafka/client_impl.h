@@ -43,6 +43,44 @@ int kb_client_borrow(struct kb_client *client, int32_t broker,
                      struct kb_conn **conn, struct kbp_error *err);
 void kb_client_give(struct kb_client *client, struct kb_conn *conn, bool good);
 
+/* A request that isn't pipelined: its bytes, and what its answer says. */
+struct kb_call {
+    enum kb_api api;
+    int16_t oldest;
+    int16_t newest;
+    const char *name;
+    int (*encode)(const struct kb_call *call, int16_t version,
+                  struct kb_buf *body, struct kbp_error *err);
+    /* `*error` of the broker: retriable ones are tried again. */
+    int (*decode)(const struct kb_call *call, const struct kb_answer *answer,
+                  int32_t *throttle_ms, int16_t *error, char *message,
+                  size_t size, struct kbp_error *err);
+    const void *in;
+    void *out;
+};
+
+#define KB_CALL_MESSAGE 300
+
+/*
+ * Once, on that connection.  KBP_OK also with an `*error` of the broker, and
+ * its `message` of KB_CALL_MESSAGE bytes, "" without.
+ */
+int kb_call_on(struct kb_conn *conn, const struct kb_call *call, int16_t *error,
+               char *message, struct kbp_error *err);
+
+/*
+ * Call the broker (or any) until it works, fails for good, or the time of some
+ * requests is over.  `leader_of` names a topic and partition whose leader is
+ * meant, NULL any broker.
+ */
+int kb_call_broker(struct kb_client *client, const char *leader_of,
+                   int32_t partition, const struct kb_call *call,
+                   struct kbp_error *err);
+
+/* For decode(): "the answer to NAME version N can't be read". */
+int kb_call_unreadable(const struct kb_call *call,
+                       const struct kb_answer *answer, struct kbp_error *err);
+
 /* Metadata of one topic's partition: its leader, or an error. */
 int kb_client_leader(struct kb_client *client, const char *topic,
                      int32_t partition, int32_t *leader, struct kbp_error *err);

@@ -46,7 +46,16 @@ static int32_t on_listed(void *data, const struct kbp_object *object)
     return kb_names_add(&l->listed, &name, &l->list_err) != KBP_OK;
 }
 
-static void end_loading(struct loading *l)
+static int begin_loading(struct loading *l, struct kbp_error *err)
+{
+    kb_err_clear(&l->list_err);
+    l->list_err.struct_size = sizeof l->list_err;
+    l->prefix = kb_key_log_prefix(l->backup_id);
+    return l->prefix ? KBP_OK : kb_fail_nomem(err, "a key");
+}
+
+/* What one try read; another may follow. */
+static void end_try(struct loading *l)
 {
     size_t i;
 
@@ -58,6 +67,14 @@ static void end_loading(struct loading *l)
     l->listed.count = 0;
     kb_manifest_free(l->m);
     l->m = NULL;
+}
+
+static void end_loading(struct loading *l)
+{
+    end_try(l);
+    kb_names_release(&l->listed);
+    kb_buf_release(&l->bytes);
+    free(l->prefix);
 }
 
 static int read_folded(struct loading *l, struct kbp_error *err)
@@ -270,11 +287,9 @@ int kb_manifest_load(struct kb_manifest **manifest,
 
     if (rc != KBP_OK)
         return rc;
-    kb_err_clear(&l.list_err);
-    l.list_err.struct_size = sizeof l.list_err;
-    l.prefix = kb_key_log_prefix(backup_id);
-    if (!l.prefix)
-        return kb_fail_nomem(err, "a key");
+    rc = begin_loading(&l, err);
+    if (rc != KBP_OK)
+        return rc;
     for (;;) {
         rc = load(&l, err);
         if (rc == KBP_OK) {
@@ -286,15 +301,12 @@ int kb_manifest_load(struct kb_manifest **manifest,
         if (rc != KBP_ERR_NOT_FOUND || l.listed.count == 0 || ++tries > TRIES)
             break;
         kb_err_clear(err);
-        end_loading(&l);
+        end_try(&l);
     }
     if (rc == KBP_ERR_NOT_FOUND && l.listed.count > 0)
         rc = kb_fail(err, KBP_ERR_UNAVAILABLE,
                      "its manifest changes faster than it can be read");
     end_loading(&l);
-    kb_names_release(&l.listed);
-    kb_buf_release(&l.bytes);
-    free(l.prefix);
     return rc == KBP_OK ? rc : kb_err_wrap(err, "backup %s", backup_id);
 }
 
@@ -354,21 +366,16 @@ int kb_manifest_refresh(struct kb_manifest **manifest,
                         struct kbp_error *err)
 {
     struct loading l = {.store = store, .backup_id = backup_id, .m = *manifest};
+    struct kbp_error ignored = KB_ERR_INIT;
     bool done = false;
 
     *manifest = NULL;
-    kb_err_clear(&l.list_err);
-    l.list_err.struct_size = sizeof l.list_err;
-    l.prefix = kb_key_log_prefix(backup_id);
-    if (l.m && l.prefix)
+    if (l.m && begin_loading(&l, &ignored) == KBP_OK)
         done = take_new(&l);
     if (done) {
         *manifest = l.m;
         l.m = NULL;
     }
     end_loading(&l);
-    kb_names_release(&l.listed);
-    kb_buf_release(&l.bytes);
-    free(l.prefix);
     return done ? KBP_OK : kb_manifest_load(manifest, store, backup_id, err);
 }

@@ -16,6 +16,7 @@
 #include "cli/archive_view.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/restores.h"
 #include "offsets/offset_map.h"
 
 struct mapping {
@@ -37,34 +38,15 @@ static void mapping_release(struct mapping *mapping)
     free(mapping->prefix);
 }
 
-struct restores {
-    size_t skip; /* length of the prefix */
-    char *names[256];
-    size_t count;
-};
-
-static int32_t on_restore(void *data, const struct kbp_object *object)
-{
-    struct restores *restores = data;
-    size_t len = strlen(object->key);
-
-    if (!(object->flags & KBP_OBJECT_PREFIX) || len <= restores->skip + 1)
-        return 0;
-    if (restores->count == 256)
-        return 1;
-    restores->names[restores->count] =
-        strndup(object->key + restores->skip, len - restores->skip - 1);
-    if (restores->names[restores->count])
-        restores->count++;
-    return 0;
-}
+/* Without a name, as many restores are looked at for the newest. */
+#define LOOKED_AT 256
 
 static int load_state(struct mapping *mapping,
                       const struct kb_archive_view *view, const char *id,
                       struct kbp_error *err)
 {
     free(mapping->prefix);
-    mapping->prefix = kb_asprintf("%s/restores/%s", view->backup_id, id);
+    mapping->prefix = kb_restore_prefix(view->backup_id, id);
     if (!mapping->prefix)
         return kb_fail_nomem(err, "a key");
     kb_restore_state_release(&mapping->state);
@@ -78,30 +60,22 @@ static int pick_newest(struct mapping *mapping,
                        const struct kb_archive_view *view,
                        struct kbp_error *err)
 {
-    char *prefix = kb_asprintf("%s/restores/", view->backup_id);
-    struct restores restores = {0};
+    struct kb_restore_ids ids = {0};
     int64_t newest = 0;
     size_t i;
-    int status;
+    int status = kb_restore_ids_list(&ids, view->session, view->backup_id, err);
 
-    if (!prefix)
-        return kb_fail_nomem(err, "a key");
-    restores.skip = strlen(prefix);
-    status = kb_store_list(view->session, prefix, NULL, KBP_LIST_SHALLOW,
-                           on_restore, &restores, err);
-    for (i = 0; !status && i < restores.count; i++) {
-        status = load_state(mapping, view, restores.names[i], err);
+    for (i = 0; !status && i < ids.count && i < LOOKED_AT; i++) {
+        status = load_state(mapping, view, ids.items[i], err);
         if (!status && mapping->state.saved_ms >= newest) {
             newest = mapping->state.saved_ms;
             free(mapping->restore_id);
-            mapping->restore_id = kb_strdup(restores.names[i]);
+            mapping->restore_id = kb_strdup(ids.items[i]);
         }
         if (status == KBP_ERR_NOT_FOUND)
             status = KBP_OK;
     }
-    for (i = 0; i < restores.count; i++)
-        free(restores.names[i]);
-    free(prefix);
+    kb_restore_ids_release(&ids);
     return status;
 }
 

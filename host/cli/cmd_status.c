@@ -11,7 +11,7 @@
 #include "cli/archive_view.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "cli/restore_leases.h"
+#include "cli/restores.h"
 
 static json_t *writer_json(const struct kb_lease_holder *holder)
 {

@@ -11,13 +11,9 @@ suite_setup() {
     client load -b "$(kafka_addr k)" metered --partitions 2 --records 6000
 }
 
-url() { # NAME: where a running program serves
-    sed -n 's|.*metrics: \(http://[^/]*\)/metrics.*|\1|p' "$KB_WORK/$1.err"
-}
+serves() { [ -n "$(kb_metrics_url "$1")" ]; }
 
-serves() { [ -n "$(url "$1")" ]; }
-
-scrape() { curl -fsS --max-time 5 "$(url "$1")/metrics" >"$KB_WORK/$1.metrics"; }
+scrape() { curl -fsS --max-time 5 "$(kb_metrics_url "$1")/metrics" >"$KB_WORK/$1.metrics"; }
 
 # value NAME SERIES_BEGINNING: the first sample that begins so; 0 without one
 value() {
@@ -43,7 +39,7 @@ all_move() { # NAME SERIES_BEGINNING...: at the same time
 health() { # NAME CODE TEXT: what /health answers
     local code
     code=$(curl -s --max-time 5 -o "$KB_WORK/health" -w '%{http_code}' \
-        "$(url "$1")/health")
+        "$(kb_metrics_url "$1")/health")
     [ "$code" = "$2" ] && grep -qF -- "$3" "$KB_WORK/health"
 }
 

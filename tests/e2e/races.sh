@@ -21,11 +21,9 @@ need_build() {
     [ -x "$KB_BIN" ] || skip "there is no build/tsan; tests/run tsan makes it"
 }
 
-url() { sed -n 's|.*metrics: \(http://[^/]*\)/metrics.*|\1|p' "$KB_WORK/$1.err"; }
-
 scraped() { # NAME
-    curl -fsS --max-time 10 "$(url "$1")/metrics" >/dev/null &&
-        curl -s --max-time 10 "$(url "$1")/health" >/dev/null
+    curl -fsS --max-time 10 "$(kb_metrics_url "$1")/metrics" >/dev/null &&
+        curl -s --max-time 10 "$(kb_metrics_url "$1")/health" >/dev/null
 }
 
 store_has() { # ID RECORDS

@@ -161,6 +161,10 @@ kb_end_with() {
     }
 }
 
+kb_metrics_url() { # NAME: where a running program serves its metrics
+    sed -n 's|.*metrics: \(http://[^/]*\)/metrics.*|\1|p' "$KB_WORK/$1.err"
+}
+
 # kb_killed NAME SECONDS ARGS...: starts it and kills it after that time with
 # -9. Fails if it had ended by itself with anything but success. KB_WAS_KILLED
 # says which it was.
